@@ -1,0 +1,100 @@
+// Package command holds Kamal's commands as pure builders: configuration in,
+// Line out. It performs nothing. It may import config and config/secret only.
+package command
+
+import (
+	"strings"
+
+	"binnacle/config/secret"
+)
+
+// Arg is one word of a Line as it goes to the remote shell: already quoted
+// where the shell needs it, or a secret that only Shell reveals.
+type Arg struct {
+	text   string
+	hidden secret.Value
+}
+
+// Raw is a word that the remote shell sees exactly as given.
+func Raw(text string) Arg { return Arg{text: text} }
+
+// Hidden is a word whose prefix may be shown and whose value may not, such as
+// `--build-arg KEY=` followed by a secret. The revealed value is emitted as is:
+// quote it first.
+func Hidden(prefix string, value secret.Value) Arg { return Arg{text: prefix, hidden: value} }
+
+// Line is one command for a remote or local shell. The zero Line is empty and
+// runs nothing.
+type Line struct {
+	args  []Arg
+	stdin secret.Value
+}
+
+// New makes a Line of words that need no quoting or are quoted already.
+// Empty words vanish, as they do when Kamal joins a command.
+func New(words ...string) Line {
+	var l Line
+	return l.With(words...)
+}
+
+// With returns the Line followed by more words.
+func (l Line) With(words ...string) Line {
+	args := append([]Arg(nil), l.args...)
+	for _, w := range words {
+		if w != "" {
+			args = append(args, Raw(w))
+		}
+	}
+	l.args = args
+	return l
+}
+
+// WithArgs returns the Line followed by more arguments.
+func (l Line) WithArgs(args ...Arg) Line {
+	l.args = append(append([]Arg(nil), l.args...), args...)
+	return l
+}
+
+// WithStdin returns the Line with a value that is written to its standard
+// input, which is how secrets travel: never in an argument.
+func (l Line) WithStdin(v secret.Value) Line {
+	l.stdin = v
+	return l
+}
+
+// Stdin is what the command reads from standard input.
+func (l Line) Stdin() secret.Value { return l.stdin }
+
+// Args are the words in order.
+func (l Line) Args() []Arg { return append([]Arg(nil), l.args...) }
+
+// Empty reports a Line without words.
+func (l Line) Empty() bool { return len(l.args) == 0 }
+
+// Shell is the command text for sh, secrets revealed. It must only go to a
+// shell, never to a screen, log or journal.
+func (l Line) Shell() string {
+	return l.join(func(a Arg) string { return a.text + a.hidden.Reveal() })
+}
+
+// String is the command text for people: secrets redacted.
+func (l Line) String() string {
+	return l.join(func(a Arg) string {
+		if a.hidden.Empty() {
+			return a.text
+		}
+		return a.text + a.hidden.String()
+	})
+}
+
+// Private
+
+func (l Line) join(word func(Arg) string) string {
+	words := make([]string, 0, len(l.args))
+	for _, a := range l.args {
+		if w := word(a); w != "" {
+			words = append(words, w)
+		}
+	}
+	return strings.Join(words, " ")
+}

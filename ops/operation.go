@@ -1,0 +1,146 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"binnacle/config"
+)
+
+// Risk says how much an operation can hurt; it decides how it is confirmed.
+type Risk int
+
+// The risks, least first.
+const (
+	Read     Risk = iota // looks only
+	Change               // changes hosts; the app goes on serving
+	Disrupt              // users can notice
+	DataLoss             // something is gone afterwards
+)
+
+// String is the word shown beside the operation.
+func (r Risk) String() string {
+	return [...]string{"read", "change", "disrupt", "data loss"}[r]
+}
+
+// Scope is what an operation is aimed at in the console.
+type Scope string
+
+// The scopes.
+const (
+	ScopeApp       Scope = "app"
+	ScopeRole      Scope = "role"
+	ScopeHost      Scope = "host"
+	ScopeContainer Scope = "container"
+	ScopeAccessory Scope = "accessory"
+)
+
+// Operation is one verb: how it is called, what it needs, and how it is planned.
+type Operation struct {
+	Name    string // as typed: "deploy", "app boot"
+	Group   string // heading in help and palette
+	Summary string // one line
+	Key     string // key in the console, "" for none
+	Scope   Scope
+	Risk    Risk
+	Params  []Param
+	// Observe asks for fleet facts before planning: the hosts' containers,
+	// images and the lock.
+	Observe bool
+	// Plan decides what to do. It is pure: everything it may use is in Input.
+	Plan func(Input) (Plan, error)
+}
+
+// ParamKind is the type of a parameter.
+type ParamKind string
+
+// The kinds of parameters.
+const (
+	Text    ParamKind = "text"
+	Toggle  ParamKind = "toggle"
+	Number  ParamKind = "number"
+	Words   ParamKind = "words" // the rest of the command line
+	Version ParamKind = "version"
+)
+
+// Param is one argument or flag of an operation.
+type Param struct {
+	Name       string
+	Letter     string // one-letter flag, "" for none
+	Kind       ParamKind
+	Usage      string
+	Default    string
+	Positional bool
+	Required   bool
+}
+
+// Params are the values given, by parameter name.
+type Params map[string]string
+
+// Text is a parameter's value, "" when it was not given.
+func (p Params) Text(name string) string { return p[name] }
+
+// On reports a toggle that is set.
+func (p Params) On(name string) bool { return p[name] == "true" }
+
+// Int is a number, or def when absent or not a number.
+func (p Params) Int(name string, def int) int {
+	if n, err := strconv.Atoi(p[name]); err == nil {
+		return n
+	}
+	return def
+}
+
+// Input is everything a plan may depend on.
+type Input struct {
+	Config    *config.Config
+	Selection *config.Selection
+	App       AppID
+	Version   string // resolved version of the configuration; "" when unknown
+	Fleet     Fleet  // what is known of the hosts now
+	Params    Params
+	SkipHooks bool
+	Now       time.Time
+	// Hex returns n random lowercase hexadecimal digits.
+	Hex func(n int) string
+	// Who runs it: git user name for the lock, performer for the audit log.
+	UserName  string
+	Performer string
+	// Holder identifies this run in the lock's message.
+	Holder Holder
+	// LockHeld is set when an outer command holds the lock (KAMAL_LOCK=true).
+	LockHeld bool
+	// Git are facts of the working tree, for builds.
+	Git config.GitFacts
+}
+
+// Holder is who will hold the lock: machine, process and task.
+type Holder struct {
+	Host string
+	PID  int
+	Task TaskID
+}
+
+// Message is the lock message: Kamal's words first, so that its --lock-wait
+// recognises an automatic lock.
+func (h Holder) Message() string {
+	return fmt.Sprintf("Automatic deploy lock (binnacle %s pid %d task %s)", h.Host, h.PID, h.Task)
+}
+
+// Catalog is the list of all operations.
+type Catalog []Operation
+
+// Find returns an operation by name.
+func (c Catalog) Find(name string) (Operation, bool) {
+	i := slices.IndexFunc(c, func(o Operation) bool { return o.Name == name })
+	if i < 0 {
+		return Operation{}, false
+	}
+	return c[i], true
+}
+
+// Words is the operation's name split for a command tree.
+func (o Operation) Words() []string { return strings.Fields(o.Name) }
