@@ -1,0 +1,82 @@
+package kit
+
+import (
+	"fmt"
+	"time"
+)
+
+// Span writes a duration in one unit, as people say it: "4 s", "3 m", "2 h", "12 d".
+func Span(d time.Duration) string {
+	n, unit := inUnit(d)
+	return fmt.Sprintf("%d %s", n, unit)
+}
+
+// Short writes a duration in one unit without a blank, for columns: "41d".
+func Short(d time.Duration) string {
+	n, unit := inUnit(d)
+	return fmt.Sprintf("%d%s", n, unit)
+}
+
+// Took writes how long something took: "0.4 s", "12 s", "1 m 12 s", "2 h 05 m".
+func Took(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Truncate(100*time.Millisecond).Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d m %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d m", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Bytes writes a size in three or four cells, powers of 1024: "212M", "1.2G".
+func Bytes(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%dB", n)
+	}
+	f, units := float64(n), "KMGTPE"
+	i := -1
+	for f >= 999.5 && i < len(units)-1 {
+		f /= 1024
+		i++
+	}
+	if f < 9.95 && i > 1 {
+		return fmt.Sprintf("%.1f%c", f, units[i])
+	}
+	return fmt.Sprintf("%.0f%c", f, units[i])
+}
+
+// Percent writes a share: "38%"; a whole of zero is unknown.
+func Percent(part, whole int64) string {
+	if whole <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d%%", part*100/whole)
+}
+
+// Plural writes a count with its word: "1 host", "4 hosts".
+func Plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// Helpers
+
+func inUnit(d time.Duration) (int, string) {
+	switch {
+	case d < 0:
+		return 0, "s"
+	case d < time.Minute:
+		return int(d.Seconds()), "s"
+	case d < time.Hour:
+		return int(d.Minutes()), "m"
+	case d < 48*time.Hour:
+		return int(d.Hours()), "h"
+	}
+	return int(d.Hours() / 24), "d"
+}
