@@ -9,19 +9,23 @@ import (
 )
 
 // Arg is one word of a Line as it goes to the remote shell: already quoted
-// where the shell needs it, or a secret that only Shell reveals.
+// where the shell needs it, or with a secret in it that only Shell reveals.
 type Arg struct {
-	text   string
-	hidden secret.Value
+	parts []part
 }
 
 // Raw is a word that the remote shell sees exactly as given.
-func Raw(text string) Arg { return Arg{text: text} }
+func Raw(text string) Arg { return Arg{parts: []part{{text: text}}} }
 
 // Hidden is a word whose prefix may be shown and whose value may not, such as
 // `--build-arg KEY=` followed by a secret. The revealed value is emitted as is:
 // quote it first.
-func Hidden(prefix string, value secret.Value) Arg { return Arg{text: prefix, hidden: value} }
+func Hidden(prefix string, value secret.Value) Arg {
+	return Arg{parts: []part{{text: prefix}, {hidden: value, secret: true}}}
+}
+
+// String is the word with its secrets redacted.
+func (a Arg) String() string { return a.render(false) }
 
 // Line is one command for a remote or local shell. The zero Line is empty and
 // runs nothing.
@@ -73,26 +77,53 @@ func (l Line) Empty() bool { return len(l.args) == 0 }
 
 // Shell is the command text for sh, secrets revealed. It must only go to a
 // shell, never to a screen, log or journal.
-func (l Line) Shell() string {
-	return l.join(func(a Arg) string { return a.text + a.hidden.Reveal() })
-}
+func (l Line) Shell() string { return l.join(true) }
 
 // String is the command text for people: secrets redacted.
-func (l Line) String() string {
-	return l.join(func(a Arg) string {
-		if a.hidden.Empty() {
-			return a.text
+func (l Line) String() string { return l.join(false) }
+
+// Secrets are the hidden values of the arguments as the shell sees them, quotes
+// included, and standard input is not among them.
+func (l Line) Secrets() []secret.Value {
+	var values []secret.Value
+	for _, a := range l.args {
+		for _, p := range a.parts {
+			if p.secret && !p.hidden.Empty() {
+				values = append(values, p.hidden)
+			}
 		}
-		return a.text + a.hidden.String()
-	})
+	}
+	return values
 }
 
 // Private
 
-func (l Line) join(word func(Arg) string) string {
+// part is a stretch of a word, shown or hidden.
+type part struct {
+	text   string
+	hidden secret.Value
+	secret bool
+}
+
+func (a Arg) render(reveal bool) string {
+	var b strings.Builder
+	for _, p := range a.parts {
+		switch {
+		case !p.secret:
+			b.WriteString(p.text)
+		case reveal:
+			b.WriteString(p.hidden.Reveal())
+		case !p.hidden.Empty():
+			b.WriteString(p.hidden.String())
+		}
+	}
+	return b.String()
+}
+
+func (l Line) join(reveal bool) string {
 	words := make([]string, 0, len(l.args))
 	for _, a := range l.args {
-		if w := word(a); w != "" {
+		if w := a.render(reveal); w != "" {
 			words = append(words, w)
 		}
 	}
