@@ -16,7 +16,9 @@ func CreateNetwork() Line { return New("docker", "network", "create", "kamal") }
 func Installed() Line { return New("docker", "-v") }
 
 // LocallyInstalled prints the versions of Docker and buildx.
-func LocallyInstalled() Line { return And(New("docker", "--version"), New("docker", "buildx", "version")) }
+func LocallyInstalled() Line {
+	return And(New("docker", "--version"), New("docker", "buildx", "version"))
+}
 
 // Superuser succeeds for root, and for who may use sudo without a password.
 func Superuser() Line { return New(`[ "${EUID:-$(id -u)}" -eq 0 ] || sudo -nl usermod >/dev/null`) }

@@ -1,0 +1,245 @@
+package command
+
+import (
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+
+	"binnacle/config"
+)
+
+// MinimumVersion is the oldest kamal-proxy that understands what is sent here.
+const MinimumVersion = "v0.9.2"
+
+// Proxy builds the commands for kamal-proxy itself on one host.
+type Proxy struct {
+	cfg *config.Config
+	run *config.ProxyRun
+}
+
+// NewProxy is the proxy of a host, named as in deploy.yml.
+func NewProxy(cfg *config.Config, host string) Proxy { return Proxy{cfg: cfg, run: cfg.ProxyRun(host)} }
+
+// ContainerName is the proxy's container.
+func (p Proxy) ContainerName() string { return config.ProxyContainer }
+
+// Run creates and starts the proxy, as deploy.yml says under proxy/run, else as
+// the boot config files on the host say.
+func (p Proxy) Run() Line {
+	if p.run == nil {
+		return Pipe(p.BootConfig(), Xargs(p.dockerRun()))
+	}
+	run := p.dockerRun().With(publishArgs(p.run)...)
+	if p.run.LogMaxSize != "" {
+		run = run.With("--log-opt", "max-size="+p.run.LogMaxSize)
+	}
+	if p.run.MetricsPort != 0 {
+		run = run.With("--expose=" + strconv.Itoa(p.run.MetricsPort))
+	}
+	run = run.WithArgs(Optionize(p.run.Options, false)...).With(p.run.Image(), "kamal-proxy", "run")
+	return run.WithArgs(runFlags(p.run.Debug, p.run.MetricsPort)...)
+}
+
+// StartOrRun starts the proxy's container, or runs a new one.
+func (p Proxy) StartOrRun() Line { return Or(p.Start(), p.Run()) }
+
+// Start starts the stopped container.
+func (p Proxy) Start() Line { return New("docker", "container", "start", config.ProxyContainer) }
+
+// Stop stops the container.
+func (p Proxy) Stop() Line { return New("docker", "container", "stop", config.ProxyContainer) }
+
+// Info lists the running container.
+func (p Proxy) Info() Line {
+	return New("docker", "ps", "--filter", "'name=^"+config.ProxyContainer+"$'")
+}
+
+// List prints what the proxy serves, one service per line.
+func (p Proxy) List() Line { return proxyExec("list") }
+
+// Version prints the tag of the image that the proxy runs.
+func (p Proxy) Version() Line {
+	image := New("docker", "inspect", config.ProxyContainer, "--format", "'{{.Config.Image}}'")
+	return Pipe(image, New("awk", "-F:", "'{print $NF}'"))
+}
+
+// Logs prints the proxy's log. Container is not used.
+func (p Proxy) Logs(o LogOptions) Line { return o.named(config.ProxyContainer) }
+
+// RemoveContainer removes the stopped container.
+func (p Proxy) RemoveContainer() Line {
+	return New("docker", "container", "prune", "--force", "--filter", titleFilter(config.ProxyContainer))
+}
+
+// RemoveImage removes the proxy's images.
+func (p Proxy) RemoveImage() Line {
+	return New("docker", "image", "prune", "--all", "--force", "--filter", titleFilter(config.ProxyContainer))
+}
+
+// CleanUpTraefik removes the proxy of Kamal 1.
+func (p Proxy) CleanUpTraefik() Line {
+	filter := titleFilter("Traefik")
+	return Chain(New("docker", "container", "stop", "traefik"), And(
+		New("docker", "container", "prune", "--force", "--filter", filter),
+		New("docker", "image", "prune", "--all", "--force", "--filter", filter)))
+}
+
+// EnsureAppsConfigDirectory makes the directory that the proxy's container
+// mounts for certificates and error pages.
+func (p Proxy) EnsureAppsConfigDirectory() Line { return MakeDirectory(p.appsDirectory()) }
+
+// EnsureDirectory makes the proxy's directory.
+func (p Proxy) EnsureDirectory() Line { return MakeDirectory(p.directory()) }
+
+// RemoveDirectory removes the proxy's directory.
+func (p Proxy) RemoveDirectory() Line { return RemoveDirectory(p.directory()) }
+
+// BootConfig prints what the boot config files on the host amount to.
+func (p Proxy) BootConfig() Line {
+	options := "--publish 80:80 --publish 443:443 --log-opt max-size=" + config.ProxyLogMaxSize
+	return New("echo").WithArgs(
+		Substitute(readFile(p.BootFile(BootOptions), options)),
+		Join(
+			Substitute(readFile(p.BootFile(BootImage), config.ProxyRepository)), Raw(":"),
+			Substitute(readFile(p.BootFile(BootImageVersion), MinimumVersion))),
+		Substitute(readFile(p.BootFile(BootRunCommand), "")))
+}
+
+// The boot config files.
+const (
+	BootOptions      = "options"
+	BootImage        = "image"
+	BootImageVersion = "image_version"
+	BootRunCommand   = "run_command"
+)
+
+// BootFile is the path of a boot config file on the host, mode 0640.
+func (p Proxy) BootFile(name string) string { return path.Join(p.directory(), name) }
+
+// ResetBootFile removes a boot config file; it may be absent.
+func (p Proxy) ResetBootFile(name string) Line { return RemoveFile(p.BootFile(name)) }
+
+// CompareVersions orders two versions of the proxy with or without a leading v:
+// -1, 0 or 1 as a is older than, as old as or newer than b. ok is false when
+// either is no number, such as latest, and cannot be ordered.
+func CompareVersions(a, b string) (order int, ok bool) {
+	left, ok := versionParts(a)
+	if !ok {
+		return 0, false
+	}
+	right, ok := versionParts(b)
+	if !ok {
+		return 0, false
+	}
+	for i := range max(len(left.numbers), len(right.numbers)) {
+		if l, r := numberAt(left.numbers, i), numberAt(right.numbers, i); l != r {
+			return sign(l - r), true
+		}
+	}
+	switch {
+	case left.pre == right.pre:
+		return 0, true
+	case left.pre == "":
+		return 1, true
+	case right.pre == "":
+		return -1, true
+	default:
+		return strings.Compare(left.pre, right.pre), true
+	}
+}
+
+// Private
+
+func (p Proxy) directory() string { return path.Join(p.cfg.RunDirectory(), "proxy") }
+
+func (p Proxy) appsDirectory() string { return path.Join(p.directory(), "apps-config") }
+
+func (p Proxy) dockerRun() Line {
+	return New("docker", "run", "--name", config.ProxyContainer, "--network", "kamal", "--detach", "--restart", "unless-stopped",
+		"--volume", "kamal-proxy-config:/home/kamal-proxy/.config/kamal-proxy",
+		"--volume", bindMount(p.appsDirectory(), "/home/kamal-proxy/.apps-config", ""))
+}
+
+// version is a version number with what follows it.
+type version struct {
+	numbers []int
+	pre     string
+}
+
+// Helpers
+
+func titleFilter(title string) string { return "label=org.opencontainers.image.title=" + title }
+
+func readFile(file, fallback string) Line {
+	return Or(New("cat", file, "2>", "/dev/null"), New("echo", `"`+fallback+`"`))
+}
+
+func publishArgs(run *config.ProxyRun) []string {
+	if !run.Publish {
+		return nil
+	}
+	addresses := run.BindIPs
+	if len(addresses) == 0 {
+		addresses = []string{""}
+	}
+	var args []string
+	for _, address := range addresses {
+		if address != "" {
+			address = bracketed(address) + ":"
+		}
+		args = append(args,
+			"--publish", address+strconv.Itoa(run.HTTPPort)+":"+strconv.Itoa(config.ProxyHTTPPort),
+			"--publish", address+strconv.Itoa(run.HTTPSPort)+":"+strconv.Itoa(config.ProxyHTTPSPort))
+	}
+	return args
+}
+
+func bracketed(address string) string {
+	if ip, err := netip.ParseAddr(address); err == nil && ip.Is6() {
+		return "[" + address + "]"
+	}
+	return address
+}
+
+func runFlags(debug bool, metricsPort int) []Arg {
+	var options config.Pairs
+	if debug {
+		options = append(options, config.Pair{Name: "debug", Value: config.BoolValue(true)})
+	}
+	if metricsPort != 0 {
+		options = append(options, config.Pair{Name: "metrics-port", Value: config.IntValue(int64(metricsPort))})
+	}
+	return Optionize(options, false)
+}
+
+func versionParts(text string) (version, bool) {
+	numbers, pre, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(text), "v"), "-")
+	parsed := version{pre: pre}
+	for part := range strings.SplitSeq(numbers, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 {
+			return version{}, false
+		}
+		parsed.numbers = append(parsed.numbers, n)
+	}
+	return parsed, true
+}
+
+func numberAt(numbers []int, i int) int {
+	if i < len(numbers) {
+		return numbers[i]
+	}
+	return 0
+}
+
+func sign(n int) int {
+	switch {
+	case n < 0:
+		return -1
+	case n > 0:
+		return 1
+	default:
+		return 0
+	}
+}
