@@ -51,18 +51,14 @@ func Describe(err error) []*Error {
 	if err == nil {
 		return nil
 	}
-	var joined interface{ Unwrap() []error }
-	var one *Error
-	switch {
-	case errors.As(err, &one) && one == err: //nolint:errorlint // identity: only the outermost is taken whole
-		return []*Error{one}
-	case errors.As(err, &joined) && joined == err:
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost error is taken apart
 		var all []*Error
 		for _, e := range joined.Unwrap() {
 			all = append(all, Describe(e)...)
 		}
 		return all
-	case errors.As(err, &one):
+	}
+	if one := new(Error); errors.As(err, &one) {
 		return []*Error{one}
 	}
 	return []*Error{{Summary: err.Error()}}

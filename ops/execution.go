@@ -93,6 +93,9 @@ func (x *execution) node(n Node, prefix StepID) error {
 
 // subgroup is a group that front ends see.
 func (x *execution) subgroup(g *Group, id StepID) error {
+	if g.ID == "" {
+		return x.group(g, id)
+	}
 	x.emit(StepStarted{Task: x.id, Step: id, At: x.now()})
 	err := x.group(g, id)
 	status := Done
@@ -137,7 +140,7 @@ func (x *execution) cleanup(n Node, prefix StepID) {
 		}
 		x.emit(StepFinished{Task: x.id, Step: join(prefix, n.ID), At: x.now(), Status: Skipped})
 	case *Group:
-		if !hasAlways(n) {
+		if n.ID != "" && !hasAlways(n) {
 			x.emit(StepFinished{Task: x.id, Step: join(prefix, n.ID), At: x.now(), Status: Skipped})
 		}
 		for _, sub := range n.Nodes {

@@ -113,8 +113,10 @@ type Input struct {
 	Holder Holder
 	// LockHeld is set when an outer command holds the lock (KAMAL_LOCK=true).
 	LockHeld bool
-	// Git are facts of the working tree, for builds.
-	Git config.GitFacts
+	// Alive tells whether a process of this machine runs, to judge a lock's holder.
+	Alive func(pid int) bool
+	// Hooks are the hook files that exist, by name.
+	Hooks []string
 }
 
 // Holder is who will hold the lock: machine, process and task.

@@ -42,7 +42,7 @@ const (
 
 // Group is a set of nodes that run in one mode.
 type Group struct {
-	ID    string // path segment, unique among siblings
+	ID    string // path segment, unique among siblings; empty: only orders its members, and is not shown
 	Title string
 	Host  string // when all of it concerns one host
 	Mode  Mode
@@ -145,6 +145,10 @@ func (p Plan) Hosts() []string {
 
 func walkGroup(g *Group, prefix StepID, depth int, visit func(StepInfo, Node)) {
 	for _, n := range g.Nodes {
+		if sub, ok := n.(*Group); ok && sub.ID == "" {
+			walkGroup(sub, prefix, depth, visit)
+			continue
+		}
 		info := infoOf(n, prefix, depth)
 		visit(info, n)
 		if sub, ok := n.(*Group); ok {
@@ -168,8 +172,11 @@ func infoOf(n Node, prefix StepID, depth int) StepInfo {
 }
 
 func join(prefix StepID, id string) StepID {
-	if prefix == "" {
+	switch {
+	case prefix == "":
 		return StepID(id)
+	case id == "":
+		return prefix
 	}
 	return prefix + "/" + StepID(id)
 }

@@ -129,6 +129,10 @@ type Local interface {
 	Run(ctx context.Context, line command.Line, dir string, env map[string]secret.Value, sink Sink) error
 	// Exists reports a file, relative to the project.
 	Exists(path string) bool
+	// ReadFile reads a file, relative to the project.
+	ReadFile(path string) ([]byte, error)
+	// Glob lists the files that match a pattern, relative to the project.
+	Glob(pattern string) ([]string, error)
 	// TempDir is where clones are kept.
 	TempDir() string
 }

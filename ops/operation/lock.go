@@ -1,0 +1,230 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"binnacle/ops"
+	"binnacle/ops/command"
+)
+
+// lock is the deploy lock of one plan.
+type lock struct {
+	held   bool
+	outer  bool // an outer command holds it: not ours to release
+	unsure bool // the connection broke while it was taken
+	text   string
+	host   string
+}
+
+// ErrLocked is the failure of a change that found the deploy lock taken.
+var ErrLocked = errors.New("deploy lock found")
+
+// locked runs nodes under the deploy lock, which is released whatever happens.
+// Before it is released, what every place is left running is read.
+func (s *story) locked(nodes ...ops.Node) ops.Node {
+	inner := append([]ops.Node{s.acquire()}, present(nodes)...)
+	inner = append(inner, s.servingStep())
+	if release := s.release(); release != nil {
+		inner = append(inner, release)
+	}
+	return ops.InSequence("", "", present(inner)...)
+}
+
+// lockHost is the machine whose directory is the lock: the effective primary
+// host, or with accessories alone the first accessory's first host.
+func (s *story) lockHost() string {
+	if h := s.sel.PrimaryHost(); h != "" {
+		return h
+	}
+	for _, a := range s.cfg.Accessories() {
+		if hosts := s.sel.AccessoryHostsFor(a); len(hosts) > 0 {
+			return hosts[0]
+		}
+	}
+	return ""
+}
+
+func (s *story) acquire() ops.Node {
+	if s.lock.outer {
+		return nil
+	}
+	s.lock.host = s.lockHost()
+	builder := command.NewLock(s.cfg)
+	return &ops.Step{
+		ID: "lock", Title: "lock", Host: s.lock.host, Atomic: true, Timeout: 2 * time.Minute,
+		Lines: []command.Line{command.New("mkdir", builder.Dir())},
+		Run: func(ctx context.Context, r *ops.Run) error {
+			if err := s.respectPrimaryLock(ctx, r); err != nil {
+				return err
+			}
+			r.Say("Acquiring the deploy lock...")
+			details := command.LockDetails{
+				LockedBy: s.UserName, At: r.Now(), Version: s.lockVersion, Message: s.Holder.Message(),
+			}
+			s.lock.text = details.Text()
+			err := r.Exec(ctx, builder.Acquire(details))
+			var exit *ops.ExitError
+			switch {
+			case err == nil:
+				s.lock.held = true
+				r.Note("held by you")
+				r.Fact(s.lockTaken(r))
+				return nil
+			case errors.As(err, &exit) && strings.Contains(exit.Output, "cannot create directory") && !strings.Contains(exit.Output, "No such file"):
+				return s.explainLock(ctx, r)
+			case !errors.As(err, &exit):
+				s.lock.unsure = true
+			}
+			return err
+		},
+	}
+}
+
+// respectPrimaryLock refuses when filters move the lock away from a host that
+// is locked already: two partial deploys must not pass each other.
+func (s *story) respectPrimaryLock(ctx context.Context, r *ops.Run) error {
+	primary := s.cfg.PrimaryHost()
+	if primary == "" || primary == s.lock.host {
+		return nil
+	}
+	found, err := s.readLock(ctx, r, primary)
+	if err != nil || !found.Held {
+		return err
+	}
+	r.Fact(ops.LockSeen{App: s.App, Lock: found})
+	return lockedError(found, s.Fleet)
+}
+
+func (s *story) explainLock(ctx context.Context, r *ops.Run) error {
+	r.Say("Deploy lock already in place!")
+	found, err := s.readLock(ctx, r, s.lock.host)
+	if err != nil {
+		return &ops.Error{Host: s.lock.host, Summary: "deploy lock found", Cause: err, Hint: "binnacle lock status"}
+	}
+	found.Held = true
+	r.Fact(ops.LockSeen{App: s.App, Lock: found})
+	return lockedError(found, s.Fleet)
+}
+
+func (s *story) release() *ops.Step {
+	if s.lock.outer {
+		return nil
+	}
+	builder := command.NewLock(s.cfg)
+	return &ops.Step{
+		ID: "unlock", Title: "release lock", Host: s.lock.host, Always: true, Timeout: time.Minute,
+		Lines: []command.Line{builder.Release()},
+		Run: func(ctx context.Context, r *ops.Run) error {
+			if s.lock.unsure {
+				found, err := s.readLock(ctx, r, s.lock.host)
+				if err != nil {
+					r.LockState("unknown: " + err.Error())
+					return &ops.Error{Host: s.lock.host, Summary: "the deploy lock may still be held", Cause: err, Hint: "binnacle lock status"}
+				}
+				s.lock.held = found.Held && found.HolderTask == s.Holder.Task
+			}
+			if !s.lock.held {
+				return ops.ErrSkipped
+			}
+			r.Say("Releasing the deploy lock...")
+			if err := r.Exec(ctx, builder.Release()); err != nil {
+				r.LockState("not released: " + err.Error())
+				return &ops.Error{Host: s.lock.host, Summary: "the deploy lock was not released", Cause: err, Hint: "binnacle lock release"}
+			}
+			s.lock.held = false
+			r.LockState("released")
+			r.Fact(ops.LockSeen{App: s.App, Lock: ops.Lock{SeenAt: r.Now(), Host: s.lock.host}})
+			return nil
+		},
+	}
+}
+
+// lockTaken is the fact of the lock that was just taken.
+func (s *story) lockTaken(r *ops.Run) ops.Event {
+	l := ops.ParseLock(s.lock.text)
+	l.Held, l.Host, l.SeenAt, l.Liveness = true, s.lock.host, r.Now(), ops.HolderLive
+	return ops.LockSeen{App: s.App, Lock: l}
+}
+
+// Helpers
+
+// readLock looks at a lock directory. No directory is an unheld lock; one
+// without details is held and bare.
+func (s *story) readLock(ctx context.Context, r *ops.Run, host string) (ops.Lock, error) {
+	out, err := capture(ctx, r.World.Remote(host), ops.LockProbe(command.NewLock(s.cfg)))
+	if err != nil {
+		return ops.Lock{}, err
+	}
+	return ops.ParseLockProbe(out, host, r.Now()).Judged(s.Holder.Host, s.Alive), nil
+}
+
+// lockedError explains who holds the lock, since when, from where, whether it
+// still works, and what hosts did since.
+func lockedError(l ops.Lock, fleet ops.Fleet) error {
+	e := &ops.Error{Host: l.Host, Summary: "deploy lock found", Cause: ErrLocked}
+	e.Evidence = append(e.Evidence, ops.Evidence{Title: "lock", Lines: DescribeLock(l)})
+	if changed := ChangedSince(fleet, l.At); len(changed) > 0 {
+		e.Evidence = append(e.Evidence, ops.Evidence{Title: "changed since", Lines: changed})
+	}
+	switch l.Liveness {
+	case ops.HolderLive:
+		e.Hint = "it is at work: wait, or cancel that task"
+	case ops.HolderDead:
+		e.Hint = "its process is gone: binnacle lock release"
+	case ops.HolderManual:
+		e.Hint = "somebody holds it by hand; ask them, then: binnacle lock release"
+	default:
+		e.Hint = "if nobody is deploying: binnacle lock release"
+	}
+	return e
+}
+
+// DescribeLock tells a lock in lines for a person.
+func DescribeLock(l ops.Lock) []string {
+	if !l.Held {
+		return []string{"free"}
+	}
+	if l.Bare {
+		return []string{
+			"the lock directory is there without details: its holder is writing them now, or died before it could",
+		}
+	}
+	lines := []string{
+		"locked by: " + orUnknown(l.By) + " at " + l.At.UTC().Format(time.RFC3339),
+		"version: " + orUnknown(l.Version),
+		"message: " + l.Message,
+	}
+	if l.HolderHost != "" {
+		lines = append(lines, fmt.Sprintf("holder: process %d on %s, %s (task %s)", l.HolderPID, l.HolderHost, l.Liveness, l.HolderTask))
+	}
+	return lines
+}
+
+// ChangedSince lists containers of the fleet that were created, started or
+// ended after a moment: what an interrupted run may have left.
+func ChangedSince(fleet ops.Fleet, since time.Time) []string {
+	if since.IsZero() {
+		return nil
+	}
+	var out []string
+	for _, c := range fleet.Containers(func(c ops.Container) bool { return c.Kind == ops.KindApp }) {
+		switch {
+		case c.Created.After(since):
+			out = append(out, fmt.Sprintf("%s: %s created %s, now %s", c.Host, c.Name, c.Created.UTC().Format(time.TimeOnly), c.State))
+		case c.Finished.After(since) && !c.Running():
+			out = append(out, fmt.Sprintf("%s: %s stopped %s", c.Host, c.Name, c.Finished.UTC().Format(time.TimeOnly)))
+		}
+	}
+	return out
+}
+
+func orUnknown(text string) string {
+	if strings.TrimSpace(text) == "" {
+		return "unknown"
+	}
+	return text
+}

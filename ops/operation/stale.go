@@ -1,0 +1,99 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"binnacle/config"
+	"binnacle/ops"
+	"binnacle/ops/command"
+)
+
+// stopStale stops running containers of a role that are not the one in use.
+// Kamal goes by the latest tag and the age alone; after an interrupted run that
+// can be the very container that serves. So where there are several, the
+// proxy's own list decides.
+func (s *story) stopStale() ops.Node {
+	return eachHost("stale", "stop stale containers", s.sel.AppHosts(), func(host string) *ops.Step {
+		return &ops.Step{Title: "stale", Timeout: 5 * time.Minute, Run: func(ctx context.Context, r *ops.Run) error {
+			found := false
+			for _, role := range s.rolesOn(host) {
+				stopped, err := s.stopStaleOf(ctx, r, role)
+				if err != nil {
+					return err
+				}
+				found = found || stopped
+			}
+			if !found {
+				return ops.ErrSkipped
+			}
+			return nil
+		}}
+	})
+}
+
+// Private
+
+func (s *story) stopStaleOf(ctx context.Context, r *ops.Run, role *config.Role) (bool, error) {
+	p := &place{story: s, role: role, host: r.Host, app: s.app(role, r.Host)}
+	containers, err := r.Docker().ListContainers(ctx, p.app.Labels()...)
+	if err != nil {
+		return false, &ops.Error{Host: r.Host, Command: "docker ps", Cause: err}
+	}
+	var running []ops.Container
+	for _, c := range containers {
+		if c.Running() {
+			running = append(running, c)
+		}
+	}
+	if len(running) < 2 {
+		return false, nil
+	}
+	inUse, err := p.inUse(ctx, r, running)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range running {
+		if c.ID == inUse {
+			continue
+		}
+		version := versionOf(c, p.app)
+		r.Say("Stopping stale container for role %s with version %s", role.Name(), version)
+		line := p.app.Stop(c.Name, p.app.StopTimeout())
+		r.Ran(line)
+		if err := r.Docker().Stop(ctx, c.ID, p.timeout()); err != nil && !errors.Is(err, ops.ErrNotFound) {
+			return true, &ops.Error{Host: r.Host, Command: line.String(), Cause: err}
+		}
+	}
+	return true, nil
+}
+
+// inUse is the id of the container that serves: the proxy's target where there
+// is a proxy, else what Kamal calls current.
+func (p *place) inUse(ctx context.Context, r *ops.Run, running []ops.Container) (string, error) {
+	if p.role.Proxied() {
+		out, err := r.Capture(ctx, command.NewProxy(p.cfg, p.host).List())
+		if err != nil {
+			return "", err
+		}
+		target := ops.TargetOf(ops.ParseRoutes(out), p.app.ContainerPrefix())
+		for _, c := range running {
+			if target != "" && short(c.ID) == target {
+				return c.ID, nil
+			}
+		}
+	}
+	images, err := r.Docker().InspectImage(ctx, p.cfg.LatestImage())
+	if err != nil && !errors.Is(err, ops.ErrNotFound) {
+		return "", &ops.Error{Host: r.Host, Command: "docker image inspect " + p.cfg.LatestImage(), Cause: err}
+	}
+	best := running[0]
+	for _, c := range running[1:] {
+		cLatest, bestLatest := c.ImageID == images.ID, best.ImageID == images.ID
+		if cLatest && !bestLatest || cLatest == bestLatest && c.Created.After(best.Created) {
+			best = c
+		}
+	}
+	return best.ID, nil
+}

@@ -1,0 +1,376 @@
+// Package opstest is a World that records what is asked of it and answers from
+// a script, for tests of plans and of the engine. It may import ops and below.
+package opstest
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"binnacle/config/secret"
+	"binnacle/ops"
+	"binnacle/ops/command"
+)
+
+// Call is one thing that was asked of the world.
+type Call struct {
+	Host string // "" for the local machine
+	What string // the command, or `docker <verb> …` for the engine's API
+}
+
+// Reply is what a matching command answers.
+type Reply struct {
+	Stdout string
+	Stderr string
+	Err    error
+	Do     func(ctx context.Context) error // runs before the answer
+}
+
+type rule struct {
+	host    string
+	pattern *regexp.Regexp
+	reply   Reply
+	times   int // 0: always
+}
+
+// World records and answers. The zero World answers everything with success
+// and nothing.
+type World struct {
+	mu      sync.Mutex
+	calls   []Call
+	rules   []*rule
+	engines map[string]*Engine
+	files   map[string]string // "host:path" → content as it was uploaded
+	modes   map[string]string
+	now     time.Time
+	Present map[string]bool   // local files that exist
+	Sources map[string]string // local files with content
+}
+
+// New returns a world whose clock starts at a fixed time.
+func New() *World {
+	return &World{
+		engines: map[string]*Engine{}, files: map[string]string{}, modes: map[string]string{}, Present: map[string]bool{},
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+}
+
+// On answers commands that match a pattern on a host ("*" for any, "" local).
+// Later rules win.
+func (w *World) On(host, pattern string, reply Reply) { w.on(host, pattern, reply, 0) }
+
+// Once is On for the first match only.
+func (w *World) Once(host, pattern string, reply Reply) { w.on(host, pattern, reply, 1) }
+
+// Calls lists what was asked, in order.
+func (w *World) Calls() []Call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.calls)
+}
+
+// Asked lists what one host was asked.
+func (w *World) Asked(host string) []string {
+	var out []string
+	for _, c := range w.Calls() {
+		if c.Host == host {
+			out = append(out, c.What)
+		}
+	}
+	return out
+}
+
+// File is what was uploaded to a host under a path.
+func (w *World) File(host, path string) (content, mode string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.files[host+":"+path], w.modes[host+":"+path]
+}
+
+// Engine is a host's Docker engine.
+func (w *World) Engine(host string) *Engine {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.engines[host]
+	if e == nil {
+		e = &Engine{world: w, host: host}
+		w.engines[host] = e
+	}
+	return e
+}
+
+// Remote is a server of this world.
+func (w *World) Remote(host string) ops.Remote { return &remote{world: w, host: host} }
+
+// Local is this world's own machine.
+func (w *World) Local() ops.Local { return &local{world: w} }
+
+// Now is the world's clock: it stands still but for Sleep.
+func (w *World) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// Sleep moves the clock on and returns at once.
+func (w *World) Sleep(ctx context.Context, d time.Duration) error {
+	w.mu.Lock()
+	w.now = w.now.Add(d)
+	w.mu.Unlock()
+	return ctx.Err()
+}
+
+// Private
+
+func (w *World) on(host, pattern string, reply Reply, times int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rules = append(w.rules, &rule{host: host, pattern: regexp.MustCompile(pattern), reply: reply, times: times})
+}
+
+func (w *World) ask(ctx context.Context, host, what string) (Reply, error) {
+	w.mu.Lock()
+	w.calls = append(w.calls, Call{host, what})
+	var found *rule
+	for i := len(w.rules) - 1; i >= 0; i-- {
+		r := w.rules[i]
+		if (r.host == "*" || r.host == host) && r.times >= 0 && r.pattern.MatchString(what) {
+			found = r
+			if r.times == 1 {
+				r.times = -1
+			}
+			break
+		}
+	}
+	w.mu.Unlock()
+	if found == nil {
+		return Reply{}, ctx.Err()
+	}
+	if found.reply.Do != nil {
+		if err := found.reply.Do(ctx); err != nil {
+			return found.reply, err
+		}
+	}
+	if ctx.Err() != nil {
+		return found.reply, ctx.Err()
+	}
+	return found.reply, found.reply.Err
+}
+
+func (w *World) run(ctx context.Context, host string, line command.Line, sink ops.Sink) error {
+	reply, err := w.ask(ctx, host, line.String())
+	if sink != nil {
+		if reply.Stdout != "" {
+			sink.Write(ops.Stdout, []byte(reply.Stdout))
+		}
+		if reply.Stderr != "" {
+			sink.Write(ops.Stderr, []byte(reply.Stderr))
+		}
+	}
+	return err
+}
+
+type remote struct {
+	world *World
+	host  string
+}
+
+func (r *remote) Run(ctx context.Context, line command.Line, sink ops.Sink) error {
+	return r.world.run(ctx, r.host, line, sink)
+}
+
+func (r *remote) Upload(ctx context.Context, f ops.File) error {
+	_, err := r.world.ask(ctx, r.host, "upload "+f.Path)
+	if err != nil {
+		return err
+	}
+	r.world.mu.Lock()
+	defer r.world.mu.Unlock()
+	r.world.files[r.host+":"+f.Path] = f.Content.Reveal()
+	r.world.modes[r.host+":"+f.Path] = fmt.Sprintf("%04o", f.Mode.Perm())
+	return nil
+}
+
+func (r *remote) Docker() ops.Docker { return r.world.Engine(r.host) }
+
+type local struct{ world *World }
+
+func (l *local) Run(ctx context.Context, line command.Line, _ string, _ map[string]secret.Value, sink ops.Sink) error {
+	return l.world.run(ctx, "", line, sink)
+}
+
+func (l *local) Exists(path string) bool { return l.world.Present[path] }
+
+func (l *local) ReadFile(path string) ([]byte, error) {
+	if content, ok := l.world.Sources[path]; ok {
+		return []byte(content), nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (l *local) Glob(pattern string) ([]string, error) {
+	var out []string
+	for path := range l.world.Sources {
+		if ok, err := filepath.Match(pattern, path); ok && err == nil {
+			out = append(out, path)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (l *local) TempDir() string { return "/tmp" }
+
+// Engine is a scripted Docker engine: a list of containers and images.
+type Engine struct {
+	world      *World
+	host       string
+	mu         sync.Mutex
+	containers []ops.Inspection
+	images     []ops.Image
+}
+
+// Add puts containers on the engine.
+func (e *Engine) Add(containers ...ops.Inspection) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range containers {
+		c.Host = e.host
+		e.containers = append(e.containers, c)
+	}
+}
+
+// AddImage puts an image on the engine.
+func (e *Engine) AddImage(img ops.Image) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.images = append(e.images, img)
+}
+
+// Pull records the pull; a rule for `docker pull REF` may fail it.
+func (e *Engine) Pull(ctx context.Context, ref string, _ ops.RegistryAuth, progress func(ops.Progress)) error {
+	if _, err := e.world.ask(ctx, e.host, "docker pull "+ref); err != nil {
+		return err
+	}
+	if progress != nil {
+		progress(ops.Progress{Done: 10, Total: 10, Unit: "bytes"})
+	}
+	return nil
+}
+
+// InspectImage finds an image by tag.
+func (e *Engine) InspectImage(ctx context.Context, ref string) (ops.Image, error) {
+	if _, err := e.world.ask(ctx, e.host, "docker image inspect "+ref); err != nil {
+		return ops.Image{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, img := range e.images {
+		if slices.Contains(img.Tags, ref) {
+			return img, nil
+		}
+	}
+	return ops.Image{}, ops.ErrNotFound
+}
+
+// ListImages lists images that carry every label.
+func (e *Engine) ListImages(_ context.Context, labels ...string) ([]ops.Image, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []ops.Image
+	for _, img := range e.images {
+		if carries(img.Labels, labels) {
+			out = append(out, img)
+		}
+	}
+	return out, nil
+}
+
+// Tag records the tag.
+func (e *Engine) Tag(ctx context.Context, ref, target string) error {
+	_, err := e.world.ask(ctx, e.host, "docker tag "+ref+" "+target)
+	return err
+}
+
+// RemoveImage records the removal.
+func (e *Engine) RemoveImage(ctx context.Context, ref string, _ bool) error {
+	_, err := e.world.ask(ctx, e.host, "docker image rm "+ref)
+	return err
+}
+
+// ListContainers lists containers that carry every label.
+func (e *Engine) ListContainers(_ context.Context, labels ...string) ([]ops.Container, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []ops.Container
+	for _, c := range e.containers {
+		if carries(c.Labels, labels) {
+			out = append(out, c.Container)
+		}
+	}
+	return out, nil
+}
+
+// InspectContainer finds a container by name or id.
+func (e *Engine) InspectContainer(_ context.Context, name string) (ops.Inspection, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.containers {
+		if c.Name == name || strings.HasPrefix(c.ID, name) {
+			return c, nil
+		}
+	}
+	return ops.Inspection{}, ops.ErrNotFound
+}
+
+// Rename renames.
+func (e *Engine) Rename(ctx context.Context, name, to string) error {
+	return e.change(ctx, "docker rename "+name+" "+to, name, func(c *ops.Inspection) { c.Name = to })
+}
+
+// Stop stops.
+func (e *Engine) Stop(ctx context.Context, name string, _ *time.Duration) error {
+	return e.change(ctx, "docker stop "+name, name, func(c *ops.Inspection) { c.State = "exited" })
+}
+
+// Tail answers with the output of a rule for `docker logs NAME`.
+func (e *Engine) Tail(ctx context.Context, name string, _ int) ([]string, error) {
+	reply, err := e.world.ask(ctx, e.host, "docker logs "+name)
+	if reply.Stdout == "" {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSpace(reply.Stdout), "\n"), err
+}
+
+func (e *Engine) change(ctx context.Context, what, name string, apply func(*ops.Inspection)) error {
+	if _, err := e.world.ask(ctx, e.host, what); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.containers {
+		if e.containers[i].Name == name || e.containers[i].ID == name {
+			apply(&e.containers[i])
+			return nil
+		}
+	}
+	return ops.ErrNotFound
+}
+
+// Helpers
+
+func carries(have map[string]string, labels []string) bool {
+	for _, l := range labels {
+		k, v, _ := strings.Cut(l, "=")
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}
