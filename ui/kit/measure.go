@@ -2,6 +2,7 @@ package kit
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -63,6 +64,23 @@ func Plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// Version writes a version for reading: of a full git revision the first seven
+// digits, and that there were uncommitted changes.
+func Version(v string) string {
+	if len(v) < 40 {
+		return v
+	}
+	for _, r := range v[:40] {
+		if !strings.ContainsRune("0123456789abcdef", r) {
+			return v
+		}
+	}
+	if len(v) > 40 {
+		return v[:7] + "+"
+	}
+	return v[:7]
 }
 
 // Helpers

@@ -1,0 +1,190 @@
+package pane
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"binnacle/ops"
+	"binnacle/ui/kit"
+	"binnacle/ui/theme"
+	"binnacle/ui/widget"
+)
+
+// Accessories lists the databases and other services beside the app, one row
+// for each place where one is configured, whether it runs or not.
+type Accessories struct {
+	rows[berth]
+	seen  []ops.Host
+	apps  []ops.App
+	app   ops.AppID
+	all   []berth
+	kept  []berth
+	at    map[berth]moored
+	head  kit.Head
+	names int
+	hosts int
+}
+
+// berth is an accessory on a host: the identity of a row.
+type berth struct{ name, host string }
+
+// moored is what is known of a berth.
+type moored struct {
+	image     string
+	container ops.Container // zero when there is none
+	host      ops.Host
+}
+
+// NewAccessories makes the pane.
+func NewAccessories() *Accessories { return &Accessories{} }
+
+// Spec is constant.
+func (p *Accessories) Spec() kit.Spec {
+	return kit.Spec{ID: kit.Accessories, Title: "Accessories", Keys: []kit.KeySpec{
+		{ID: "accessories.details", Keys: []string{"d"}, Help: "details", Long: "everything known of the accessory", Pane: kit.Accessories, Footer: 2},
+		{ID: "accessories.logs", Keys: []string{"l"}, Help: "logs", Long: "logs of the accessory", Pane: kit.Accessories, Footer: 3},
+		{ID: "accessories.shell", Keys: []string{"s", "E"}, Help: "shell", Long: "a shell in the accessory's container", Pane: kit.Accessories, Footer: 4},
+	}}
+}
+
+// Sync takes over what changed.
+func (p *Accessories) Sync(scene kit.Scene) {
+	fleet := scene.State.Fleet
+	if !sameSlice(p.seen, fleet.Hosts) || !sameSlice(p.apps, fleet.Apps) || p.app != scene.App {
+		p.index(fleet, scene.App)
+	}
+	p.scene = scene
+	p.kept = make([]berth, 0, len(p.all))
+	for _, b := range p.all {
+		m := p.at[b]
+		if scene.Filter.Match(joinWords(b.name, b.host, m.image, m.container.State, m.container.Health)) {
+			p.kept = append(p.kept, b)
+		}
+	}
+	p.fit(p.columns(), p.kept, p.row)
+}
+
+// Update handles the pane's keys and the mouse.
+func (p *Accessories) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
+	moved, marked, opened := p.update(msg)
+	b, ok := p.list.Key()
+	switch {
+	case marked:
+		return kit.Mark{Pane: kit.Accessories, Targets: p.marked()}, nil
+	case !ok:
+		return nil, nil
+	case opened:
+		return kit.Open{View: kit.Details, Target: p.target(b)}, nil
+	case moved:
+		return kit.Point{Target: p.target(b)}, nil
+	}
+	do, is := msg.(kit.Do)
+	if !is {
+		return nil, nil
+	}
+	switch do.Action {
+	case "accessories.details":
+		return kit.Open{View: kit.Details, Target: p.target(b)}, nil
+	case "accessories.logs":
+		return kit.Open{View: kit.Logs, Target: p.target(b)}, nil
+	case "accessories.shell":
+		if p.at[b].container.ID == "" {
+			return kit.Tell{Text: b.name + " has no container on " + b.host, Err: true}, nil
+		}
+		return kit.Shell{Target: p.target(b)}, nil
+	}
+	return nil, nil
+}
+
+// Head counts the accessories and those that do not run.
+func (p *Accessories) Head() kit.Head { return p.head }
+
+// View is the table.
+func (p *Accessories) View() string { return p.view("no accessories in deploy.yml") }
+
+// Private
+
+func (p *Accessories) index(fleet ops.Fleet, app ops.AppID) {
+	p.seen, p.apps, p.app = fleet.Hosts, fleet.Apps, app
+	p.all, p.at, p.head = p.all[:0], map[berth]moored{}, kit.Head{}
+	p.names, p.hosts = 4, 4
+	a, _ := fleet.App(app)
+	for _, acc := range a.Accessories {
+		for _, name := range acc.Hosts {
+			b := berth{name: acc.Name, host: name}
+			m := moored{image: acc.Image}
+			m.host, _ = fleet.Host(name)
+			for _, c := range m.host.Containers {
+				if c.Kind == ops.KindAccessory && c.App == app && c.Accessory == acc.Name {
+					m.container = c
+				}
+			}
+			p.all, p.at[b] = append(p.all, b), m
+			p.names, p.hosts = max(p.names, kit.Width(b.name)), max(p.hosts, kit.Width(b.host))
+			p.count(m)
+		}
+	}
+	p.head.Count = len(p.all)
+	p.head.Wants = len(p.all) + 1
+}
+
+func (p *Accessories) count(m moored) {
+	switch c := m.container; {
+	case stale(m.host):
+	case c.State != "running", c.Health == "unhealthy":
+		p.head.Bad++
+	}
+}
+
+func (p *Accessories) columns() []widget.Column {
+	return []widget.Column{
+		{Title: "NAME", Min: min(p.names, 8), Max: min(p.names, 20)},
+		{Title: "HOST", Min: min(p.hosts, 8), Max: min(p.hosts, 40)},
+		{Title: "IMAGE", Min: 10, Max: 28, Drop: 2},
+		{Title: "STATE", Min: 9, Max: 14},
+		{Title: "HEALTH", Min: 8, Drop: 6},
+		{Title: "CPU", Min: 4, Right: true, Drop: 5},
+		{Title: "MEM", Min: 4, Right: true, Drop: 4},
+		{Title: "UP", Min: 4, Right: true, Drop: 3},
+	}
+}
+
+func (p *Accessories) row(b berth) widget.Row {
+	m, th := p.at[b], p.scene.Theme
+	c := m.container
+	image := m.image
+	if c.Image != "" {
+		image = c.Image
+	}
+	cells := []widget.Cell{
+		{Text: kit.Clean(b.name), Tone: theme.Strong},
+		{Text: kit.Clean(b.host), Tone: theme.Text},
+		{Text: kit.Clean(shortImage(image)), Tone: theme.Dim},
+	}
+	switch {
+	case stale(m.host):
+		return widget.Row{
+			Mark: widget.Cell{Text: th.Unknown, Tone: theme.Warn}, Cells: cells, RestFrom: 3,
+			Rest: widget.Cell{Text: since(m.host, p.scene.Now), Tone: theme.Warn},
+		}
+	case c.ID == "":
+		return widget.Row{
+			Mark: widget.Cell{Text: th.Lost, Tone: theme.Bad}, Cells: cells, RestFrom: 3,
+			Rest: widget.Cell{Text: "no container", Tone: theme.Bad},
+		}
+	}
+	return widget.Row{Mark: containerMark(c, th), Cells: append(cells,
+		containerState(c), containerHealth(c, th), cpuCell(c, th), memoryCell(c, th), uptimeCell(c, p.scene.Now, th),
+	)}
+}
+
+func (p *Accessories) target(b berth) kit.Target {
+	return kit.Target{App: p.scene.App, Host: b.host, Accessory: b.name, Container: p.at[b].container.ID}
+}
+
+func (p *Accessories) marked() []kit.Target {
+	var out []kit.Target
+	for _, b := range p.list.Marked() {
+		out = append(out, p.target(b))
+	}
+	return out
+}
