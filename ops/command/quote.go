@@ -78,7 +78,7 @@ func Optionize(options config.Pairs, eq bool) []Arg {
 // EnvFile is the text of a Docker env file with one `K=value` line per entry.
 // Docker reads such files literally, so line breaks become the two characters
 // `\n` and backslashes are doubled. Without entries it is a lone line break.
-func EnvFile(entries []secret.Entry) secret.Value {
+func EnvFile(entries []config.SecretEntry) secret.Value {
 	if len(entries) == 0 {
 		return secret.New("\n")
 	}
