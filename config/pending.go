@@ -8,9 +8,8 @@ func (n normalized) warnings() []Warning { return nil }
 
 func modernize(tree Value) normalized               { return normalized{tree} }
 func completeTree(tree Value, _ Options) normalized { return normalized{tree} }
-func validate(Value, Options) Errors                { return nil }
-func (c *Config) check() Errors                     { return nil }
-func sortedRoles(servers Value) Pairs               { return servers.Pairs() }
+
+func spellingHints(Value, Options) map[string]string { return nil }
 
 type editor struct{}
 
