@@ -95,7 +95,7 @@ func (c *Client) route(ctx context.Context, e *endpoint) (func(context.Context) 
 		if last.hops = c.to.hops + 1; last.hops > maxHops {
 			return nil, &routeError{errors.New("the ProxyJump settings form a loop")}
 		}
-		jump := c.pool.client(last.host, last)
+		jump := c.pool.client(last.host, last, nil)
 		if err := jump.Connect(ctx); err != nil {
 			return nil, &routeError{err}
 		}

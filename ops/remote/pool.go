@@ -72,9 +72,7 @@ func (p *Pool) Host(name string) *Client {
 	if err != nil {
 		d = destination{host: name}
 	}
-	c := p.client(name, d)
-	c.unusable = err
-	return c
+	return p.client(name, d, err)
 }
 
 // Prewarm connects to all hosts side by side and returns when each is
@@ -114,7 +112,7 @@ func (p *Pool) Close() error {
 
 // Private
 
-func (p *Pool) client(name string, d destination) *Client {
+func (p *Pool) client(name string, d destination, unusable error) *Client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := d.key()
@@ -122,6 +120,7 @@ func (p *Pool) client(name string, d destination) *Client {
 		return c
 	}
 	c := newClient(p, name, d)
+	c.unusable = unusable
 	p.clients[key] = c
 	return c
 }

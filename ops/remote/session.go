@@ -34,10 +34,6 @@ type Result struct {
 	Duration time.Duration
 }
 
-// cancelGrace is how long a command has to end after SIGTERM before its
-// session is closed.
-const cancelGrace = 2 * time.Second
-
 const stderrTail = 4 << 10
 
 // Run runs a command without a terminal. The error is an *ExitError when it
@@ -55,7 +51,7 @@ func (c *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	}
 	result, err := s.run(ctx, job{
 		stdin: cmd.Stdin, stdout: cmd.Stdout, stderr: cmd.Stderr,
-		start: func() error { return s.start(cmd.Shell) }, signal: ssh.SIGTERM,
+		shell: cmd.Shell, start: func() error { return s.start(cmd.Shell) }, signal: ssh.SIGTERM,
 	})
 	result.Duration = time.Since(start)
 	return result, err
@@ -91,6 +87,7 @@ type job struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	start          func() error
+	shell          string                     // the command line that start sends, if it runs without a terminal
 	signal         ssh.Signal                 // asks it to end
 	beside         func(over <-chan struct{}) // runs along, such as forwarding of sizes; ends with over
 }
@@ -186,28 +183,13 @@ func (s *session) run(ctx context.Context, j job) (Result, error) {
 			return s.client.result(err)
 		}
 	case <-ctx.Done():
-		s.end(j.signal, done)
+		s.end(j, done)
 		output.shut()
 	}
 	if errors.As(context.Cause(ctx), &input) {
 		return Result{ExitCode: -1}, fmt.Errorf("%s: running a command: %w", s.client.name, input)
 	}
 	return Result{ExitCode: -1}, s.client.gaveUp(ctx, "running a command, which may go on")
-}
-
-// end asks the command to end, gives it a moment, and closes the session.
-func (s *session) end(signal ssh.Signal, done <-chan struct{}) {
-	s.client.counts.request(false)
-	if s.client.pool.spawn(func() { _ = s.ch.Signal(signal) }) {
-		timer := time.NewTimer(cancelGrace)
-		defer timer.Stop()
-		select {
-		case <-done:
-			return
-		case <-timer.C:
-		}
-	}
-	s.client.pool.spawn(func() { _ = s.ch.Close() })
 }
 
 // converse is the whole life of the command, up to the end of its output.
