@@ -34,7 +34,7 @@ func newRun() *cobra.Command {
 }
 
 func newDeploy() *cobra.Command {
-	var request deployRequest
+	var request DeployRequest
 	cmd := &cobra.Command{Use: "deploy <service>", Short: "Deploy a target host", Args: cobra.ExactArgs(1)}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&request.Targets, "target", nil, "Target host to deploy")
@@ -75,7 +75,7 @@ func newRemove() *cobra.Command {
 }
 
 func newPause() *cobra.Command {
-	var request gateRequest
+	var request GateRequest
 	cmd := &cobra.Command{Use: "pause <service>", Short: "Pause a service", Args: cobra.ExactArgs(1)}
 	cmd.Flags().DurationVar(&request.DrainTimeout, "drain-timeout", 30*time.Second, "How long in-flight requests may take")
 	cmd.Flags().DurationVar(&request.FailAfter, "max-pause", 30*time.Second, "How long requests wait before they fail")
@@ -87,7 +87,7 @@ func newPause() *cobra.Command {
 }
 
 func newStop() *cobra.Command {
-	var request gateRequest
+	var request GateRequest
 	cmd := &cobra.Command{Use: "stop <service>", Short: "Stop a service", Args: cobra.ExactArgs(1)}
 	cmd.Flags().DurationVar(&request.DrainTimeout, "drain-timeout", 30*time.Second, "How long in-flight requests may take")
 	cmd.Flags().StringVar(&request.Message, "message", "", "Message to show while stopped")

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// The commands reach the server over a unix socket inside the container.
-
-type deployRequest struct {
+// DeployRequest is what `deploy` asks for. Requests are exported because
+// net/rpc takes no others.
+type DeployRequest struct {
 	Service       string
 	Targets       []string
 	Options       serviceOptions
@@ -25,7 +25,8 @@ type deployRequest struct {
 	Force         bool
 }
 
-type gateRequest struct {
+// GateRequest is what `pause`, `stop` and `resume` ask for.
+type GateRequest struct {
 	Service      string
 	DrainTimeout time.Duration
 	FailAfter    time.Duration
@@ -40,7 +41,7 @@ type Control struct {
 }
 
 // Deploy waits until the targets are healthy, swaps them in and drains the old.
-func (c *Control) Deploy(request deployRequest, done *bool) error {
+func (c *Control) Deploy(request DeployRequest, done *bool) error {
 	*done = true
 	return c.proxy.deploy(c.ctx, request)
 }
@@ -52,13 +53,13 @@ func (c *Control) Remove(service string, done *bool) error {
 }
 
 // Pause makes requests wait.
-func (c *Control) Pause(request gateRequest, done *bool) error {
+func (c *Control) Pause(request GateRequest, done *bool) error {
 	*done = true
 	return c.proxy.gate(c.ctx, request, gatePaused)
 }
 
 // Stop answers requests with a maintenance message.
-func (c *Control) Stop(request gateRequest, done *bool) error {
+func (c *Control) Stop(request GateRequest, done *bool) error {
 	*done = true
 	return c.proxy.gate(c.ctx, request, gateStopped)
 }
@@ -66,7 +67,7 @@ func (c *Control) Stop(request gateRequest, done *bool) error {
 // Resume ends a pause or a stop.
 func (c *Control) Resume(service string, done *bool) error {
 	*done = true
-	return c.proxy.gate(c.ctx, gateRequest{Service: service}, gateRunning)
+	return c.proxy.gate(c.ctx, GateRequest{Service: service}, gateRunning)
 }
 
 // List returns the services by name.

@@ -43,7 +43,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // deploy changes nothing until every new target has been healthy once, and
 // returns when the old targets have been drained.
-func (p *proxy) deploy(ctx context.Context, request deployRequest) error {
+func (p *proxy) deploy(ctx context.Context, request DeployRequest) error {
 	options, err := request.Options.completed()
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (p *proxy) remove(name string) error {
 	return p.save()
 }
 
-func (p *proxy) gate(ctx context.Context, request gateRequest, state gateState) error {
+func (p *proxy) gate(ctx context.Context, request GateRequest, state gateState) error {
 	p.mu.RLock()
 	found := p.services[request.Service]
 	p.mu.RUnlock()

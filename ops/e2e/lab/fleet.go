@@ -116,15 +116,12 @@ func (f *Fleet) Host(name string) *Host {
 
 // Environ is the environment in which to run binnacle, docker or git against
 // this fleet: Docker credentials and XDG folders lie in the run's folder.
-func (f *Fleet) Environ() []string {
-	home := filepath.Join(f.dir, "home")
-	return append(os.Environ(),
-		"DOCKER_CONFIG="+f.dockerConfig(),
-		"XDG_CONFIG_HOME="+filepath.Join(home, "config"),
-		"XDG_STATE_HOME="+filepath.Join(home, "state"),
-		"XDG_CACHE_HOME="+filepath.Join(home, "cache"),
-		"XDG_DATA_HOME="+filepath.Join(home, "data"),
-	)
+func (f *Fleet) Environ() []string { return append(os.Environ(), f.variables()...) }
+
+// Run runs a program of this machine in dir with Environ. The exit code is in
+// the result; an error means that it could not be run or ctx ended.
+func (f *Fleet) Run(ctx context.Context, dir, name string, args ...string) (Result, error) {
+	return run(ctx, command{name: name, args: args, dir: dir, env: f.variables()})
 }
 
 // Private
@@ -238,7 +235,7 @@ func (f *Fleet) fill(ctx context.Context, options Options) error {
 
 func (f *Fleet) runRegistry(ctx context.Context, image string) error {
 	args := append([]string{"run", "--detach", "--init", "--name", f.name("registry")}, f.labels("registry")...)
-	args = append(args,
+	args = append(args, "--label", labelAddr+"="+f.Registry(),
 		"--network", f.name("net"), "--network-alias", "registry",
 		"--publish", fmt.Sprintf("%s:%d:%d", f.block.ip(registryIP), registryPort, registryPort),
 		image, "docker-registry", "serve", "/etc/docker/registry/fleet.yml")
@@ -280,6 +277,17 @@ func (f *Fleet) prepareDocker(ctx context.Context, buildx bool) error {
 }
 
 // Helpers
+
+func (f *Fleet) variables() []string {
+	home := filepath.Join(f.dir, "home")
+	return []string{
+		"DOCKER_CONFIG=" + f.dockerConfig(),
+		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
+		"XDG_STATE_HOME=" + filepath.Join(home, "state"),
+		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"),
+		"XDG_DATA_HOME=" + filepath.Join(home, "data"),
+	}
+}
 
 func (f *Fleet) name(part string) string { return "binnacle-e2e-" + f.id + "-" + part }
 func (f *Fleet) bin() string             { return filepath.Join(f.dir, "bin") }

@@ -16,6 +16,7 @@ const (
 	labelRun   = "binnacle.e2e.run"
 	labelOwner = "binnacle.e2e.owner"
 	labelDir   = "binnacle.e2e.dir"
+	labelAddr  = "binnacle.e2e.registry" // on the registry's container
 )
 
 // Run is a fleet that exists on this machine, whoever started it.
@@ -46,12 +47,12 @@ func Runs(ctx context.Context) ([]Run, error) {
 	return runs, nil
 }
 
-// Remove takes a run away: containers, volumes, network, control groups and
-// its folder. Removing what is gone already is no error. The network goes
+// Remove takes a run away: containers, volumes, network, control groups, the
+// images built for its registry, and its folder. Removing what is gone already is no error. The network goes
 // last, because a run is listed as long as it has one.
 func Remove(ctx context.Context, r Run) error {
 	filter := "label=" + labelRun + "=" + r.ID
-	var problems []error
+	problems := []error{removeBuilt(ctx, filter)}
 	for _, kind := range []struct{ list, remove []string }{
 		{[]string{"container", "ls", "--all"}, []string{"container", "rm", "--force", "--volumes"}},
 		{[]string{"volume", "ls"}, []string{"volume", "rm", "--force"}},
@@ -96,6 +97,17 @@ func (f *Fleet) labels(kind string) []string {
 		"--label", labelKind + "=" + kind, "--label", labelRun + "=" + f.id,
 		"--label", labelDir + "=" + f.dir, "--label", labelOwner + "=" + owner,
 	}
+}
+
+// removeBuilt removes the images that were built on this machine and pushed to
+// the run's registry.
+func removeBuilt(ctx context.Context, filter string) error {
+	registry, err := docker(ctx, "container", "ls", "--all", "--filter", filter, "--filter", "label="+labelAddr,
+		"--format", fmt.Sprintf("{{.Label %q}}", labelAddr))
+	if err != nil || registry == "" {
+		return err
+	}
+	return removeAll(ctx, []string{"image", "ls", "--quiet", "--filter", "reference=" + registry + "/*"}, []string{"image", "rm", "--force"})
 }
 
 func removeAll(ctx context.Context, list, remove []string) error {

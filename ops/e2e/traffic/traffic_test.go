@@ -33,7 +33,9 @@ func TestLoadCountsEveryRequestThatWentWrong(t *testing.T) {
 	refuse.Store(2)
 	await(t, func() bool { return kinds(load.Report())["reset"] > 0 })
 	report := load.Stop()
-	if report.Sent["a"] < int(served.Load()) {
+	// A request on a reused connection that ends without an answer is sent
+	// again by net/http, so more may be served than were counted.
+	if report.Sent["a"] > int(served.Load()) {
 		t.Errorf("%d counted, %d served", report.Sent["a"], served.Load())
 	}
 	if seen := report.Seen("a"); len(seen) != 1 || seen[0] != "v1" {

@@ -1,0 +1,21 @@
+// Package e2e holds the tests that run against a real fleet: real sshd, real
+// dockerd, a real registry. They are behind a build tag:
+//
+//	go test -tags e2e ./ops/e2e
+//
+// One fleet is started for all tests and removed after them, with what a run
+// that was killed before left. Without a Docker engine the tests are left out
+// on a person's machine and fail where CI=true. BINNACLE_KAMAL_PROXY names a
+// real kamal-proxy binary to use in place of the stand-in.
+//
+// The pieces: lab is the fleet and what can be done to its hosts, snapshot
+// reads and compares the state that a deploy leaves, golden is what the gem
+// left, traffic sends requests and counts those that fail, image makes the
+// images, and app, argv and kamalproxy are programs that run on the hosts.
+// Command fleet puts the same fleet up for people.
+//
+// A test gets an empty fleet from freshFleet, a project from
+// (*lab.Fleet).Project, and runs binnacle in it with (*lab.Fleet).Run.
+//
+// It may import every package of the program; nothing imports it.
+package e2e
