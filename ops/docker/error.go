@@ -28,12 +28,12 @@ func (e *Engine) failed(command string, err error) error {
 	if errors.As(err, &dial) {
 		return &ops.Error{Host: e.host, Command: command, Cause: e.unnamed(dial.cause)}
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &ops.Error{Host: e.host, Command: command, Cause: err}
-	}
 	var late *timeoutError
 	if errors.As(err, &late) {
 		return &ops.Error{Host: e.host, Command: command, Cause: err, Hint: "is the Docker daemon of this host busy or hung?"}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &ops.Error{Host: e.host, Command: command, Cause: err}
 	}
 	raw := plain(err)
 	out := &ops.Error{Host: e.host, Command: command, Cause: &answer{text: raw, err: err}}

@@ -8,7 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-		"net/http"
+	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
