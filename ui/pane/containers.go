@@ -17,6 +17,7 @@ import (
 type Containers struct {
 	rows[ops.ContainerID]
 	seen  []ops.Host
+	apps  []ops.App
 	app   ops.AppID
 	all   []place
 	kept  []ops.ContainerID
@@ -50,7 +51,7 @@ func (p *Containers) Spec() kit.Spec {
 // Sync takes over what changed.
 func (p *Containers) Sync(scene kit.Scene) {
 	fleet := scene.State.Fleet
-	if !sameSlice(p.seen, fleet.Hosts) || p.app != scene.App {
+	if !sameSlice(p.seen, fleet.Hosts) || !sameSlice(p.apps, fleet.Apps) || p.app != scene.App {
 		p.index(fleet, scene.App)
 	}
 	p.scene = scene
@@ -99,7 +100,7 @@ func (p *Containers) View() string { return p.view("no containers seen yet") }
 // Private
 
 func (p *Containers) index(fleet ops.Fleet, app ops.AppID) {
-	p.seen, p.app = fleet.Hosts, app
+	p.seen, p.apps, p.app = fleet.Hosts, fleet.Apps, app
 	p.all = p.all[:0]
 	p.head = kit.Head{}
 	p.width.role, p.width.host, p.width.version = 4, 4, 7

@@ -22,6 +22,7 @@ type Hosts struct {
 	kept  []string       // filtered and ordered
 	head  kit.Head
 	seen  []ops.Host
+	apps  []ops.App
 	app   ops.AppID
 	names int // width of the longest name
 }
@@ -44,7 +45,7 @@ func (p *Hosts) Spec() kit.Spec {
 // Sync takes over what changed.
 func (p *Hosts) Sync(scene kit.Scene) {
 	fleet := scene.State.Fleet
-	if !sameSlice(p.seen, fleet.Hosts) || p.app != scene.App {
+	if !sameSlice(p.seen, fleet.Hosts) || !sameSlice(p.apps, fleet.Apps) || p.app != scene.App {
 		p.index(fleet, scene.App)
 	}
 	p.scene = scene
@@ -91,7 +92,7 @@ func (p *Hosts) View() string { return p.view("no hosts in deploy.yml") }
 // Private
 
 func (p *Hosts) index(fleet ops.Fleet, app ops.AppID) {
-	p.seen, p.app = fleet.Hosts, app
+	p.seen, p.apps, p.app = fleet.Hosts, fleet.Apps, app
 	p.hosts = make(map[string]int, len(fleet.Hosts))
 	p.all = p.all[:0]
 	p.head = kit.Head{}
