@@ -100,10 +100,12 @@ type Input struct {
 	Selection *config.Selection
 	App       AppID
 	Version   string // resolved version of the configuration; "" when unknown
-	Fleet     Fleet  // what is known of the hosts now
-	Params    Params
-	SkipHooks bool
-	Now       time.Time
+	// AskedVersion is the version that was given by hand: --version or $VERSION.
+	AskedVersion string
+	Fleet        Fleet // what is known of the hosts now
+	Params       Params
+	SkipHooks    bool
+	Now          time.Time
 	// Hex returns n random lowercase hexadecimal digits.
 	Hex func(n int) string
 	// Who runs it: git user name for the lock, performer for the audit log.

@@ -97,6 +97,19 @@ func (r *Run) CaptureLocally(ctx context.Context, dir string, env map[string]sec
 	return out.String(), nil
 }
 
+// EachLineLocally runs a Line on this machine and hands its output on line by
+// line instead of writing it to the transcript.
+func (r *Run) EachLineLocally(ctx context.Context, dir string, env map[string]secret.Value, line command.Line, each func(Stream, string)) error {
+	r.Ran(line)
+	sink := &lineSink{run: r, part: map[Stream]string{}, each: each}
+	err := r.World.Local().Run(ctx, line, dir, env, sink)
+	sink.flush()
+	if err != nil {
+		return &Error{Command: line.String(), Cause: err}
+	}
+	return nil
+}
+
 // Upload writes a file on the step's host.
 func (r *Run) Upload(ctx context.Context, file File) error {
 	r.Line(Ran, fmt.Sprintf("# write %s (mode %04o)", file.Path, file.Mode.Perm()))
@@ -196,6 +209,7 @@ func (r *Run) sink(stdout *bytes.Buffer) *lineSink {
 type lineSink struct {
 	run    *Run
 	stdout *bytes.Buffer
+	each   func(Stream, string) // instead of the transcript
 	mu     sync.Mutex
 	part   map[Stream]string
 }
@@ -220,7 +234,7 @@ func (s *lineSink) Write(stream Stream, text []byte) {
 		if !found {
 			line, after = rest[:longestLine], rest[longestLine:]
 		}
-		s.run.Line(stream, lastFrame(line))
+		s.line(stream, line)
 		rest = after
 	}
 	s.part[stream] = rest
@@ -231,10 +245,18 @@ func (s *lineSink) flush() {
 	defer s.mu.Unlock()
 	for stream, rest := range s.part {
 		if rest != "" {
-			s.run.Line(stream, lastFrame(rest))
+			s.line(stream, rest)
 		}
 		delete(s.part, stream)
 	}
+}
+
+func (s *lineSink) line(stream Stream, text string) {
+	if s.each != nil {
+		s.each(stream, text)
+		return
+	}
+	s.run.Line(stream, lastFrame(text))
 }
 
 // Helpers

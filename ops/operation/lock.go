@@ -67,18 +67,18 @@ func (s *story) acquire() ops.Node {
 			}
 			s.lock.text = details.Text()
 			err := r.Exec(ctx, builder.Acquire(details))
-			var exit *ops.ExitError
 			switch {
 			case err == nil:
 				s.lock.held = true
 				r.Note("held by you")
 				r.Fact(s.lockTaken(r))
 				return nil
-			case errors.As(err, &exit) && strings.Contains(exit.Output, "cannot create directory") && !strings.Contains(exit.Output, "No such file"):
+			case lockTaken(err):
 				return s.explainLock(ctx, r)
-			case !errors.As(err, &exit):
-				s.lock.unsure = true
 			}
+			// An answer that was lost may stand for a lock that was taken.
+			var exit *ops.ExitError
+			s.lock.unsure = !errors.As(err, &exit)
 			return err
 		},
 	}

@@ -146,7 +146,7 @@ func (p *place) run() *ops.Step {
 		if err := r.Exec(ctx, command.And(audit, p.app.EnsureEnvDirectory())); err != nil {
 			return err
 		}
-		if err := r.Upload(ctx, ops.File{Path: p.app.EnvFilePath(), Mode: 0o600, Content: envFile(entries)}); err != nil {
+		if err := r.Upload(ctx, ops.File{Path: p.app.EnvFilePath(), Mode: 0o600, Content: command.EnvFile(entries)}); err != nil {
 			return err
 		}
 		p.started = true

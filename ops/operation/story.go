@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"binnacle/config"
-	"binnacle/config/secret"
 	"binnacle/ops"
 	"binnacle/ops/command"
 )
@@ -131,12 +130,3 @@ func present(nodes []ops.Node) []ops.Node {
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
-
-// envFile is the content of an env file on a host.
-func envFile(entries []config.SecretEntry) secret.Value {
-	out := make([]secret.Entry, 0, len(entries))
-	for _, e := range entries {
-		out = append(out, secret.Entry{Name: e.Name, Value: e.Value})
-	}
-	return command.EnvFile(out)
-}

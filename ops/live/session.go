@@ -1,0 +1,314 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"binnacle/config"
+	"binnacle/config/secret"
+	"binnacle/ops"
+	"binnacle/ops/remote"
+)
+
+// Options say which project to open and how.
+type Options struct {
+	Dir         string // project folder; the working folder when empty
+	File        string // deploy.yml; config/deploy.yml when empty
+	Destination string
+	Version     string // --version
+	Filter      config.Filter
+	Strict      bool
+	StateDir    string       // where journals go; none when empty
+	Ask         remote.Asker // nil: nobody is there
+	Log         *slog.Logger
+	KnownHosts  []string // in place of ssh_config's; for fleets that bring their own
+}
+
+// Session is one open project: its configuration, the hosts behind it, what is
+// known of them, and the engine that changes them.
+type Session struct {
+	Config    *config.Config
+	Selection *config.Selection
+	Warnings  []config.Warning
+	Redactor  *secret.Redactor
+	World     *World
+	Store     *ops.Store
+	Engine    *ops.Engine
+	App       ops.AppID
+
+	options Options
+	pool    *remote.Pool
+	who     func() identity
+}
+
+// Load reads a project's configuration, with this machine's git, shell and
+// environment behind it.
+func Load(ctx context.Context, o Options) (*config.Config, []config.Warning, *secret.Redactor, error) {
+	redactor := new(secret.Redactor)
+	cfg, warnings, err := config.Load(ctx, ConfigOptions(ctx, o, redactor))
+	return cfg, warnings, redactor, err
+}
+
+// ConfigOptions are what config.Load and config.Fix need for a project here.
+func ConfigOptions(ctx context.Context, o Options, redactor *secret.Redactor) config.Options {
+	return config.Options{
+		File: o.File, Dir: o.Dir, Destination: o.Destination, Version: o.Version, Strict: o.Strict,
+		Run:      func(ctx context.Context, command string) (string, error) { return shell(ctx, o.Dir, command) },
+		Ruby:     rubyEvaluator(),
+		Git:      func() (config.Git, error) { return git(ctx, o.Dir) },
+		Redactor: redactor,
+	}
+}
+
+// Open loads a project and prepares everything; nothing is dialled yet.
+func Open(ctx context.Context, o Options) (*Session, error) {
+	if o.Dir == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("finding the working folder: %w", err)
+		}
+		o.Dir = dir
+	}
+	cfg, warnings, redactor, err := Load(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	selection, err := cfg.Select(o.Filter)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := sshSettings(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{
+		Config: cfg, Selection: selection, Warnings: warnings, Redactor: redactor, options: o,
+		App: ops.NewAppID(cfg.Service(), cfg.Destination()),
+	}
+	s.pool = remote.NewPool(ctx, settings, remote.Local{Dir: o.Dir, KnownHosts: o.KnownHosts}, o.Ask, o.Log)
+	s.World = NewWorld(s.pool, NewLocal(o.Dir))
+	s.Store = ops.NewStore(ctx)
+	s.Store.Emit(ops.AppOpened{App: describe(cfg), Hosts: cfg.AllHosts()})
+	s.who = sync.OnceValue(func() identity { return whoAmI(ctx, o.Dir) })
+	s.Engine = ops.NewEngine(s.World, s.Store, s.journals(), redactor, ops.Identity{
+		User: loginName(), Host: machine(), PID: os.Getpid(),
+	})
+	return s, nil
+}
+
+// Journals are where this session's tasks are recorded.
+func (s *Session) Journals() ops.Journals { return s.journals() }
+
+// Close waits for tasks, then ends all connections.
+func (s *Session) Close() {
+	s.Engine.Close()
+	s.World.Close()
+	_ = s.pool.Close()
+	s.Store.Close()
+}
+
+// Prewarm starts to connect to the selected hosts, so that planning and
+// connecting go side by side. Failures show where the hosts are used.
+func (s *Session) Prewarm(ctx context.Context) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.pool.Prewarm(ctx, s.Selection.Hosts())
+	}()
+	return func() { <-done }
+}
+
+// Request is what somebody asks for, before it is planned.
+type Request struct {
+	Operation ops.Operation
+	Params    ops.Params
+	Filter    *config.Filter // narrows the session's own selection when set
+	Version   string         // --version for this request alone
+	SkipHooks bool
+	Roles     string // as typed, for hooks
+}
+
+// Plan plans a request against what is known now. The task's identifier is
+// part of the plan: it stands in the lock's message.
+func (s *Session) Plan(req Request) (ops.TaskID, ops.Plan, error) {
+	in, err := s.input(req)
+	if err != nil {
+		return "", ops.Plan{}, err
+	}
+	plan, err := req.Operation.Plan(in)
+	return in.Holder.Task, plan, err
+}
+
+// Private
+
+func (s *Session) input(req Request) (ops.Input, error) {
+	selection, cfg := s.Selection, s.Config
+	if req.Version != "" {
+		cfg = cfg.WithVersion(req.Version)
+	}
+	if req.Filter != nil || req.Version != "" {
+		filter := s.options.Filter
+		if req.Filter != nil {
+			filter = *req.Filter
+		}
+		narrowed, err := cfg.Select(filter)
+		if err != nil {
+			return ops.Input{}, err
+		}
+		selection = narrowed
+	}
+	asked := req.Version
+	if asked == "" {
+		asked = s.options.Version
+	}
+	if asked == "" {
+		asked = os.Getenv("VERSION")
+	}
+	version, err := cfg.Version()
+	if err != nil {
+		version = "" // an operation that needs one says so
+	}
+	id := s.Engine.NewTaskID()
+	me := s.who()
+	params := ops.Params{}
+	for k, v := range req.Params {
+		params[k] = v
+	}
+	params["roles"] = req.Roles
+	return ops.Input{
+		Config: cfg, Selection: selection, App: s.App, Version: version, AskedVersion: asked,
+		Fleet: s.Store.State().Fleet, Params: params, SkipHooks: req.SkipHooks, Now: s.World.Now(), Hex: randomHex,
+		UserName: me.name, Performer: me.performer, Alive: alive,
+		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
+		LockHeld: os.Getenv("KAMAL_LOCK") == "true", Hooks: s.hooks(),
+	}, nil
+}
+
+func (s *Session) hooks() []string {
+	entries, err := os.ReadDir(filepath.Join(s.options.Dir, s.Config.HooksPath()))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			out = append(out, e.Name())
+		}
+	}
+	return out
+}
+
+func (s *Session) journals() ops.Journals {
+	if s.options.StateDir == "" {
+		return ops.Journals{}
+	}
+	return ops.Journals{Dir: filepath.Join(s.options.StateDir, "tasks")}
+}
+
+// identity is who runs things, as the lock and the audit log name them.
+type identity struct {
+	name      string // git user.name
+	performer string // git user.email, else the login name
+}
+
+// Helpers
+
+func whoAmI(ctx context.Context, dir string) identity {
+	if _, err := exec.LookPath("git"); err != nil {
+		return identity{name: "Unknown", performer: loginName()}
+	}
+	name, _ := shell(ctx, dir, "git config user.name")
+	email, _ := shell(ctx, dir, "git config user.email")
+	me := identity{name: strings.TrimSpace(name), performer: strings.TrimSpace(email)}
+	if me.performer == "" {
+		me.performer = loginName()
+	}
+	return me
+}
+
+func loginName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return os.Getenv("USER")
+}
+
+func machine() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.ReplaceAll(name, " ", "-")
+}
+
+func randomHex(n int) string {
+	buf := make([]byte, (n+1)/2)
+	_, _ = rand.Read(buf) // never fails
+	return hex.EncodeToString(buf)[:n]
+}
+
+func shell(ctx context.Context, dir, command string) (string, error) {
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+	cmd.Dir = dir
+	cmd.WaitDelay = time.Second
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if text := strings.TrimSpace(errs.String()); err != nil && text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	return out.String(), err
+}
+
+func git(ctx context.Context, dir string) (config.Git, error) {
+	head, err := shell(ctx, dir, "git rev-parse HEAD")
+	if err != nil {
+		return config.Git{}, err
+	}
+	root, err := shell(ctx, dir, "git rev-parse --show-toplevel")
+	if err != nil {
+		return config.Git{}, err
+	}
+	status, err := shell(ctx, dir, "git status --porcelain")
+	if err != nil {
+		return config.Git{}, err
+	}
+	return config.Git{
+		Revision: strings.TrimSpace(head), Root: strings.TrimSpace(root), Dirty: strings.TrimSpace(status) != "",
+	}, nil
+}
+
+// rubyEvaluator renders templates that only Ruby understands; nil without ruby.
+func rubyEvaluator() func(context.Context, config.Template) (string, error) {
+	ruby, err := exec.LookPath("ruby")
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context, t config.Template) (string, error) {
+		cmd := exec.CommandContext(ctx, ruby, "-rerb", "-e", `print ERB.new(STDIN.read, trim_mode: "-").result`)
+		cmd.Dir = t.Dir
+		cmd.Env = os.Environ()
+		for k, v := range t.Env {
+			cmd.Env = append(cmd.Env, k+"="+v)
+		}
+		cmd.Stdin = strings.NewReader(t.Text)
+		cmd.WaitDelay = time.Second
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil {
+			return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(errs.String()))
+		}
+		return out.String(), nil
+	}
+}

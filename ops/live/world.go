@@ -1,0 +1,151 @@
+// Package live is the World of real hosts: SSH, the Docker Engine API through
+// it, and processes of this machine. It may import ops and what is below it,
+// ops/remote, ops/docker and ops/watch.
+package live
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"binnacle/ops"
+	"binnacle/ops/command"
+	"binnacle/ops/docker"
+	"binnacle/ops/remote"
+)
+
+// dockerSocket is where an engine listens on a host.
+const dockerSocket = "/var/run/docker.sock"
+
+// World runs operations on the hosts of a pool.
+type World struct {
+	pool  *remote.Pool
+	local *Local
+
+	mu    sync.Mutex
+	hosts map[string]*Host
+}
+
+// NewWorld makes a world over an SSH pool and this machine. Close it before
+// the pool.
+func NewWorld(pool *remote.Pool, local *Local) *World {
+	return &World{pool: pool, local: local, hosts: map[string]*Host{}}
+}
+
+// Remote is the server with that name.
+func (w *World) Remote(host string) ops.Remote { return w.Host(host) }
+
+// Host is the server with that name, with all that it can do.
+func (w *World) Host(name string) *Host {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.hosts[name]
+	if h == nil {
+		client := w.pool.Host(name)
+		h = &Host{name: name, client: client}
+		h.engine = docker.New(name, func(ctx context.Context) (net.Conn, error) {
+			return client.DialUnix(ctx, dockerSocket)
+		})
+		w.hosts[name] = h
+	}
+	return h
+}
+
+// Local is this machine.
+func (w *World) Local() ops.Local { return w.local }
+
+// Now is the time.
+func (w *World) Now() time.Time { return time.Now() }
+
+// Sleep waits, or returns the context's error.
+func (w *World) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Trips sums what was asked of all hosts over SSH so far.
+func (w *World) Trips() map[string]remote.Stats { return w.pool.Stats() }
+
+// Close ends the connections to the engines.
+func (w *World) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.hosts {
+		_ = h.engine.Close()
+	}
+}
+
+// Host is one server.
+type Host struct {
+	name   string
+	client *remote.Client
+	engine *docker.Engine
+}
+
+// Run runs a Line and streams its output.
+func (h *Host) Run(ctx context.Context, line command.Line, sink ops.Sink) error {
+	last := &tail{}
+	cmd := remote.Command{
+		Shell:  line.Shell(),
+		Stdout: &stream{sink: sink, kind: ops.Stdout, tail: last},
+		Stderr: &stream{sink: sink, kind: ops.Stderr, tail: last},
+	}
+	if !line.Stdin().Empty() {
+		cmd.Stdin = strings.NewReader(line.Stdin().Reveal())
+	}
+	_, err := h.client.Run(ctx, cmd)
+	var exit *remote.ExitError
+	if errors.As(err, &exit) {
+		return &ops.ExitError{Host: h.name, Code: exit.Code, Signal: exit.Signal, Output: last.text()}
+	}
+	return told(h.name, err)
+}
+
+// Upload writes a file, complete or not at all.
+func (h *Host) Upload(ctx context.Context, file ops.File) error {
+	content := file.Content.Reveal()
+	return told(h.name, h.client.Upload(ctx, strings.NewReader(content), int64(len(content)), file.Path, file.Mode))
+}
+
+// Docker is the engine.
+func (h *Host) Docker() ops.Docker { return h.engine }
+
+// Engine is the engine with all that the console reads from it.
+func (h *Host) Engine() *docker.Engine { return h.engine }
+
+// Client is the SSH connection.
+func (h *Host) Client() *remote.Client { return h.client }
+
+// Helpers
+
+// told turns a connection's failure into an Error for people.
+func told(host string, err error) error {
+	var conn *remote.ConnError
+	if !errors.As(err, &conn) {
+		return err
+	}
+	return &ops.Error{Host: host, Summary: conn.Op, Cause: cause(conn), Hint: conn.Hint}
+}
+
+// connCause keeps the kind findable while showing only what went wrong.
+type connCause struct{ conn *remote.ConnError }
+
+func (c connCause) Error() string {
+	if c.conn.Err == nil {
+		return string(c.conn.Kind)
+	}
+	return c.conn.Err.Error()
+}
+
+func (c connCause) Unwrap() error { return c.conn }
+
+func cause(conn *remote.ConnError) error { return connCause{conn} }
