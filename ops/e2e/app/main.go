@@ -153,6 +153,7 @@ func (a *app) slow(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "ms must be a number of milliseconds up to 60000", http.StatusBadRequest)
 		return
 	}
+	a.log("taking %s to answer", delay)
 	select {
 	case <-time.After(delay):
 		a.root(w, r)
