@@ -28,6 +28,7 @@ type login struct {
 
 	offered []*offer
 	failed  *offer // could not sign; the others still may
+	unable  bool   // some key could not sign
 	asked   bool
 }
 
@@ -97,7 +98,7 @@ func (l *login) explain(err error, e *endpoint) error {
 	if l.asked && isBroken(err) {
 		return fmt.Errorf("%w: %w", errOutwaited, err)
 	}
-	if !isAuthFailure(err) {
+	if !isAuthFailure(err) && !l.unable {
 		return err
 	}
 	var tried []string
@@ -125,7 +126,7 @@ func (o *offer) SignWithAlgorithm(random io.Reader, data []byte, algorithm strin
 	signature, err := o.AlgorithmSigner.SignWithAlgorithm(random, data, algorithm)
 	if err != nil {
 		o.note = err.Error()
-		o.login.failed = o
+		o.login.failed, o.login.unable = o, true
 	}
 	return signature, err
 }

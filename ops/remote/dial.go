@@ -231,7 +231,8 @@ func (c *clock) pause() (resume func()) {
 // that turns connections away from one that broke off later.
 type greeted struct {
 	net.Conn
-	heard bool
+	heard   bool
+	midLine bool
 }
 
 // errDropped marks a connection that ended before the server's greeting.
@@ -239,8 +240,11 @@ var errDropped = errors.New("the server closed the connection before its greetin
 
 func (g *greeted) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
-	if !g.heard && n > 0 && b[0] == 'S' { // of "SSH-2.0-…"; the version is read byte by byte
-		g.heard = true
+	if !g.heard && n > 0 {
+		// The greeting "SSH-2.0-…", before which other lines may come, is read
+		// byte by byte.
+		g.heard = !g.midLine && b[0] == 'S'
+		g.midLine = b[n-1] != '\n'
 	}
 	if n == 0 && err != nil && !g.heard && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
 		return 0, fmt.Errorf("%w: %w", errDropped, err)

@@ -6,19 +6,20 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 )
 
 // proxyConn is the standard input and output of a ProxyCommand.
 type proxyConn struct {
-	io.Reader
-	io.Writer
-	command *exec.Cmd
+	stdout  *io.PipeReader
+	stdin   io.WriteCloser
 	stderr  *lockedTail
-	stdin   io.Closer
+	command *exec.Cmd
 	once    sync.Once
 	exited  chan struct{}
+	ending  error // valid after exited
 }
 
 // startProxy runs a ProxyCommand through the user's shell, as ssh does.
@@ -32,7 +33,7 @@ func startProxy(p *Pool, line string) (net.Conn, error) {
 		return nil, err
 	}
 	out, in := io.Pipe()
-	conn := &proxyConn{Reader: out, Writer: stdin, command: cmd, stdin: stdin, stderr: &lockedTail{tail: tail{limit: 1 << 10}}, exited: make(chan struct{})}
+	conn := &proxyConn{stdout: out, stdin: stdin, command: cmd, stderr: &lockedTail{tail: tail{limit: 1 << 10}}, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = in, conn.stderr
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
@@ -41,9 +42,10 @@ func startProxy(p *Pool, line string) (net.Conn, error) {
 	if !p.spawn(func() {
 		defer close(conn.exited)
 		err := cmd.Wait()
-		if text := conn.stderr.String(); text != "" {
-			err = errors.Join(errors.New("the ProxyCommand said: "+text), err)
+		if text := strings.TrimSpace(conn.stderr.String()); text != "" && err != nil {
+			err = fmt.Errorf("the ProxyCommand failed: %s: %w", text, err)
 		}
+		conn.ending = err
 		if err == nil {
 			err = io.EOF
 		}
@@ -56,13 +58,23 @@ func startProxy(p *Pool, line string) (net.Conn, error) {
 	return conn, nil
 }
 
+// Read fails with what the command said when it ended.
+func (c *proxyConn) Read(b []byte) (int, error) { return c.stdout.Read(b) }
+
+// Write, like Read, rather tells why the command ended than that it has.
+func (c *proxyConn) Write(b []byte) (int, error) {
+	n, err := c.stdin.Write(b)
+	if err != nil && waitFor(c.exited, time.Second) && c.ending != nil {
+		err = c.ending
+	}
+	return n, err
+}
+
 // Close ends the command and what it started.
 func (c *proxyConn) Close() error {
 	c.once.Do(func() {
 		_ = c.stdin.Close()
-		if out, ok := c.Reader.(*io.PipeReader); ok {
-			_ = out.CloseWithError(net.ErrClosed)
-		}
+		_ = c.stdout.CloseWithError(net.ErrClosed)
 		kill(c.command)
 	})
 	return nil

@@ -168,6 +168,7 @@ type bench struct {
 	asker  Asker
 	set    Settings
 	system string
+	last   *sshd
 }
 
 func newBench(t *testing.T) *bench {
@@ -216,7 +217,14 @@ func (b *bench) server(config ...string) *sshd {
 	s := startSSHD(b.t, []ssh.PublicKey{b.key.PublicKey()}, config...)
 	b.know(s)
 	b.config(b.host("vm1", s))
+	b.last = s
 	return s
+}
+
+// authorize has the server take another key as well.
+func (b *bench) authorize(key ssh.PublicKey) {
+	path := filepath.Join(b.last.dir, "authorized_keys")
+	writeFile(b.t, path, readFile(b.t, path)+string(ssh.MarshalAuthorizedKey(key)))
 }
 
 // Helpers

@@ -233,7 +233,10 @@ func (t *tunnel) Close() error {
 		t.timer.Stop()
 	}
 	t.mu.Unlock()
-	return t.ReadWriteCloser.Close()
+	if err := t.ReadWriteCloser.Close(); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil // the other side was first
 }
 
 // SetDeadline closes the stream at that time; the zero time takes it back.
