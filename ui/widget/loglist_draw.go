@@ -225,8 +225,8 @@ func (l *LogList) text(b *strings.Builder, p piece, tone theme.Tone, on theme.Su
 
 func (l *LogList) rule(at time.Time) string {
 	th := l.frame.Theme
-	text := strings.Repeat(th.Rule, 2) + " marked " + clock(at.In(l.frame.Zone), TimeOfDay) + " "
-	text += strings.Repeat(th.Rule, max(0, l.frame.Width-kit.Width(text)))
+	text := strings.Repeat(th.Border.Rule, 2) + " marked " + clock(at.In(l.frame.Zone), TimeOfDay) + " "
+	text += strings.Repeat(th.Border.Rule, max(0, l.frame.Width-kit.Width(text)))
 	return th.Paint(theme.Accent, kit.Cut(text, l.frame.Width, ""))
 }
 
