@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -52,6 +53,27 @@ func TestRunCommandsAreKamalsOnly(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestNoCommandShowsASecret(t *testing.T) {
+	const secrets = `
+registry: {server: registry.example.com, username: [U], password: planted-password}
+builder: {arch: amd64, args: {TOKEN: planted-argument}, secrets: [T]}
+env: {secret: [S]}
+accessories: {db: {image: db, host: 1.1.1.1, env: {secret: [S]}}}
+`
+	cfg := parse(t, secrets)
+	lines := append(commandsOf(cfg), command.Login(cfg.Registry(), secret.New("planted-user"), secret.New("planted-password")))
+	hidden := 0
+	for _, line := range lines {
+		if strings.Contains(line.String()+fmt.Sprintf("%v %+v", line, line.Args()), "planted") {
+			t.Errorf("shows a secret: %s", line)
+		}
+		hidden += len(line.Secrets())
+	}
+	if hidden == 0 {
+		t.Error("no command carries a secret: the test tests nothing")
 	}
 }
 

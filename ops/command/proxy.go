@@ -4,13 +4,9 @@ import (
 	"net/netip"
 	"path"
 	"strconv"
-	"strings"
 
 	"binnacle/config"
 )
-
-// MinimumVersion is the oldest kamal-proxy that understands what is sent here.
-const MinimumVersion = "v0.9.2"
 
 // Proxy builds the commands for kamal-proxy itself on one host.
 type Proxy struct {
@@ -30,7 +26,10 @@ func (p Proxy) Run() Line {
 	if p.run == nil {
 		return Pipe(p.BootConfig(), Xargs(p.dockerRun()))
 	}
-	run := p.dockerRun().With(publishArgs(p.run)...)
+	run := p.dockerRun()
+	if p.run.Publish {
+		run = run.With(publishArgs(p.run.HTTPPort, p.run.HTTPSPort, p.run.BindIPs)...)
+	}
 	if p.run.LogMaxSize != "" {
 		run = run.With("--log-opt", "max-size="+p.run.LogMaxSize)
 	}
@@ -95,60 +94,6 @@ func (p Proxy) EnsureDirectory() Line { return MakeDirectory(p.directory()) }
 // RemoveDirectory removes the proxy's directory.
 func (p Proxy) RemoveDirectory() Line { return RemoveDirectory(p.directory()) }
 
-// BootConfig prints what the boot config files on the host amount to.
-func (p Proxy) BootConfig() Line {
-	options := "--publish 80:80 --publish 443:443 --log-opt max-size=" + config.ProxyLogMaxSize
-	return New("echo").WithArgs(
-		Substitute(readFile(p.BootFile(BootOptions), options)),
-		Join(
-			Substitute(readFile(p.BootFile(BootImage), config.ProxyRepository)), Raw(":"),
-			Substitute(readFile(p.BootFile(BootImageVersion), MinimumVersion))),
-		Substitute(readFile(p.BootFile(BootRunCommand), "")))
-}
-
-// The boot config files.
-const (
-	BootOptions      = "options"
-	BootImage        = "image"
-	BootImageVersion = "image_version"
-	BootRunCommand   = "run_command"
-)
-
-// BootFile is the path of a boot config file on the host, mode 0640.
-func (p Proxy) BootFile(name string) string { return path.Join(p.directory(), name) }
-
-// ResetBootFile removes a boot config file; it may be absent.
-func (p Proxy) ResetBootFile(name string) Line { return RemoveFile(p.BootFile(name)) }
-
-// CompareVersions orders two versions of the proxy with or without a leading v:
-// -1, 0 or 1 as a is older than, as old as or newer than b. ok is false when
-// either is no number, such as latest, and cannot be ordered.
-func CompareVersions(a, b string) (order int, ok bool) {
-	left, ok := versionParts(a)
-	if !ok {
-		return 0, false
-	}
-	right, ok := versionParts(b)
-	if !ok {
-		return 0, false
-	}
-	for i := range max(len(left.numbers), len(right.numbers)) {
-		if l, r := numberAt(left.numbers, i), numberAt(right.numbers, i); l != r {
-			return sign(l - r), true
-		}
-	}
-	switch {
-	case left.pre == right.pre:
-		return 0, true
-	case left.pre == "":
-		return 1, true
-	case right.pre == "":
-		return -1, true
-	default:
-		return strings.Compare(left.pre, right.pre), true
-	}
-}
-
 // Private
 
 func (p Proxy) directory() string { return path.Join(p.cfg.RunDirectory(), "proxy") }
@@ -161,25 +106,13 @@ func (p Proxy) dockerRun() Line {
 		"--volume", bindMount(p.appsDirectory(), "/home/kamal-proxy/.apps-config", ""))
 }
 
-// version is a version number with what follows it.
-type version struct {
-	numbers []int
-	pre     string
-}
-
 // Helpers
 
 func titleFilter(title string) string { return "label=org.opencontainers.image.title=" + title }
 
-func readFile(file, fallback string) Line {
-	return Or(New("cat", file, "2>", "/dev/null"), New("echo", `"`+fallback+`"`))
-}
-
-func publishArgs(run *config.ProxyRun) []string {
-	if !run.Publish {
-		return nil
-	}
-	addresses := run.BindIPs
+// publishArgs publish the proxy's ports on addresses of the host; none means
+// all.
+func publishArgs(httpPort, httpsPort int, addresses []string) []string {
 	if len(addresses) == 0 {
 		addresses = []string{""}
 	}
@@ -189,8 +122,8 @@ func publishArgs(run *config.ProxyRun) []string {
 			address = bracketed(address) + ":"
 		}
 		args = append(args,
-			"--publish", address+strconv.Itoa(run.HTTPPort)+":"+strconv.Itoa(config.ProxyHTTPPort),
-			"--publish", address+strconv.Itoa(run.HTTPSPort)+":"+strconv.Itoa(config.ProxyHTTPSPort))
+			"--publish", address+strconv.Itoa(httpPort)+":"+strconv.Itoa(config.ProxyHTTPPort),
+			"--publish", address+strconv.Itoa(httpsPort)+":"+strconv.Itoa(config.ProxyHTTPSPort))
 	}
 	return args
 }
@@ -211,35 +144,4 @@ func runFlags(debug bool, metricsPort int) []Arg {
 		options = append(options, config.Pair{Name: "metrics-port", Value: config.IntValue(int64(metricsPort))})
 	}
 	return Optionize(options, false)
-}
-
-func versionParts(text string) (version, bool) {
-	numbers, pre, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(text), "v"), "-")
-	parsed := version{pre: pre}
-	for part := range strings.SplitSeq(numbers, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 0 {
-			return version{}, false
-		}
-		parsed.numbers = append(parsed.numbers, n)
-	}
-	return parsed, true
-}
-
-func numberAt(numbers []int, i int) int {
-	if i < len(numbers) {
-		return numbers[i]
-	}
-	return 0
-}
-
-func sign(n int) int {
-	switch {
-	case n < 0:
-		return -1
-	case n > 0:
-		return 1
-	default:
-		return 0
-	}
 }

@@ -82,3 +82,38 @@ func TestCompareVersions(t *testing.T) {
 		}
 	}
 }
+
+func TestBootSettings(t *testing.T) {
+	files := func(change func(*command.BootSettings)) string {
+		settings := command.DefaultBootSettings()
+		change(&settings)
+		var b strings.Builder
+		for _, file := range settings.Files() {
+			if file.Text != "" {
+				b.WriteString(file.Name + "=" + file.Text + "\n")
+			}
+		}
+		return b.String()
+	}
+	for want, change := range map[string]func(*command.BootSettings){
+		"": func(*command.BootSettings) {},
+		"options=--publish 8080:80 --publish 443:443 --log-opt max-size=5m\n": func(s *command.BootSettings) { s.HTTPPort, s.LogMaxSize = 8080, "5m" },
+		"options=--publish 127.0.0.1:80:80 --publish 127.0.0.1:443:443 --publish [::1]:80:80 --publish [::1]:443:443 --log-opt max-size=10m\n": func(s *command.BootSettings) {
+			s.HostIPs = []string{"127.0.0.1", "::1"}
+		},
+		"options=--label=a=b\n": func(s *command.BootSettings) {
+			s.Publish, s.LogMaxSize, s.DockerOptions = false, "", []string{"label=a=b"}
+		},
+		"image=ghcr.io/basecamp/kamal-proxy\n": func(s *command.BootSettings) { s.Registry = "ghcr.io" },
+		"image=ghcr.io/mine/kamal-proxy\nimage_version=v1\n": func(s *command.BootSettings) {
+			s.Registry, s.Repository, s.ImageVersion = "ghcr.io", "mine", "v1"
+		},
+		"options=--publish 80:80 --publish 443:443 --log-opt max-size=10m --expose=9090\nrun_command=kamal-proxy run --debug --metrics-port \"9090\"\n": func(s *command.BootSettings) {
+			s.Debug, s.MetricsPort = true, 9090
+		},
+	} {
+		if got := files(change); got != want {
+			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
+}
