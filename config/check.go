@@ -48,7 +48,7 @@ func (v *checker) fail(key, problem, hint string) {
 	if at.Line == 0 {
 		at = v.config.root.at
 	}
-	v.problems = append(v.problems, &Error{Position: at, Problem: problem, Hint: hint})
+	v.problems = append(v.problems, &Error{Position: at, Problem: problem, Hint: hint, section: key})
 }
 
 func (v *checker) destination() {
@@ -136,10 +136,11 @@ func (v *checker) mergedProxies() {
 		merged.proxy(role.proxy.section, "proxy", true)
 		for _, problem := range merged.problems {
 			problem.Hint = joinHints(fmt.Sprintf("in the proxy section of role %s merged with the root's", role.name), problem.Hint)
+			problem.section = "proxy"
 			v.problems = append(v.problems, problem)
 		}
 		if v.config.options.Strict && role.proxy.SSL && len(role.hosts) > 1 && !role.proxy.CustomCertificate() {
-			v.problems = append(v.problems, &Error{Position: role.proxy.section.sub("ssl").at, Problem: manyHostsForSSL(role),
+			v.problems = append(v.problems, &Error{Position: role.proxy.section.sub("ssl").at, Problem: manyHostsForSSL(role), section: "proxy",
 				Hint: "give it one host, a certificate of your own, or end TLS at a load balancer; `config --fix` shows how"})
 		}
 	}

@@ -21,10 +21,11 @@ const KamalVersion = "2.12.0"
 
 // Config is one loaded deploy.yml with its destination file merged in.
 type Config struct {
-	options  Options
-	files    []string
-	root     Value
-	binnacle *yaml.Node
+	options     Options
+	environment *environment
+	files       []string
+	root        Value
+	binnacle    *yaml.Node
 
 	roles       []*Role
 	accessories []*Accessory

@@ -14,6 +14,9 @@ type Error struct {
 	Problem string
 	// Hint says what to do; it may be empty.
 	Hint string
+
+	// section is the root key that a problem of the whole file is about.
+	section string
 }
 
 // Kamal is the message of the kamal gem for this problem: "PATH: TEXT", or the

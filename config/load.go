@@ -44,6 +44,9 @@ type Options struct {
 	Ruby func(ctx context.Context, template Template) (string, error)
 	// Git tells about the repository of Dir. Nil, or an error, means there is none.
 	Git func() (Git, error)
+	// Setenv is told what templates put into ENV (Dotenv.load, ENV["X"] = …), so that
+	// Run can pass it on to commands. Run is also expected to set KAMAL_DESTINATION.
+	Setenv func(name, value string)
 	// Random is the source of suffixes; the system's by default.
 	Random io.Reader
 	// Arch is this machine's architecture (amd64, arm64), for a builder that names
@@ -85,11 +88,10 @@ func Load(ctx context.Context, options Options) (*Config, []Warning, error) {
 	if err != nil {
 		return nil, nil, asErrors(err)
 	}
-	if problems := validate(d.root, options); len(problems) > 0 {
-		return nil, d.warnings, problems
-	}
+	problems := validate(d.root, options)
 	c := d.config()
-	if problems := c.check(); len(problems) > 0 {
+	problems = problems.with(c.check())
+	if len(problems) > 0 {
 		return nil, d.warnings, problems
 	}
 	return c, d.warnings, nil
@@ -100,6 +102,7 @@ func Load(ctx context.Context, options Options) (*Config, []Warning, error) {
 // document is the merged tree before it is checked.
 type document struct {
 	options  Options
+	env      *environment
 	sources  []*source
 	root     Value
 	binnacle *yaml.Node
@@ -154,18 +157,10 @@ func (o Options) files() []string {
 	return []string{base, strings.TrimSuffix(base, filepath.Ext(base)) + "." + o.Destination + ".yml"}
 }
 
-// lookup is the environment that templates see.
-func (o Options) lookup(name string) (string, bool) {
-	if name == "KAMAL_DESTINATION" {
-		return o.Destination, o.Destination != ""
-	}
-	return o.Env(name)
-}
-
 func read(ctx context.Context, options Options) (*document, error) {
-	d := &document{options: options}
+	d := &document{options: options, env: newEnvironment(options)}
 	for _, path := range options.files() {
-		s, err := readSource(ctx, path, options)
+		s, err := readSource(ctx, path, options, d.env)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +184,7 @@ func read(ctx context.Context, options Options) (*document, error) {
 	return d, nil
 }
 
-func readSource(ctx context.Context, path string, options Options) (*source, error) {
+func readSource(ctx context.Context, path string, options Options, env *environment) (*source, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{Problem: "Configuration file not found in " + path, Hint: "run in the project's folder, or name the file with --config-file"}
@@ -198,7 +193,7 @@ func readSource(ctx context.Context, path string, options Options) (*source, err
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	s := &source{path: path, text: string(text)}
-	s.rendered, s.lines, err = render(ctx, path, s.text, options)
+	s.rendered, s.lines, err = render(ctx, path, s.text, options, env)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +202,7 @@ func readSource(ctx context.Context, path string, options Options) (*source, err
 
 // config builds the questions over a tree that passed validation.
 func (d *document) config() *Config {
-	c := &Config{options: d.options, root: d.root, binnacle: d.binnacle, warnings: d.warnings}
+	c := &Config{options: d.options, environment: d.env, root: d.root, binnacle: d.binnacle, warnings: d.warnings}
 	for _, s := range d.sources {
 		c.files = append(c.files, s.path)
 	}
@@ -215,7 +210,7 @@ func (d *document) config() *Config {
 	c.secrets = secret.Open(secret.Options{
 		Path: c.SecretsPath(), Destination: d.options.Destination,
 		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(d.options.path(name)) },
-		Env:      d.options.lookup, Run: d.options.Run, Inline: d.options.Inline, Redactor: d.options.Redactor,
+		Env:      d.env.get, Run: d.options.Run, Inline: d.options.Inline, Redactor: d.options.Redactor,
 	})
 	c.registry = newRegistry(r.sub("registry"))
 	if password := c.registry.Password; password.Secret == "" {
@@ -258,7 +253,7 @@ func (c *Config) findVersion() (string, error) {
 	if strings.TrimSpace(c.options.Version) != "" {
 		return c.options.Version, nil
 	}
-	if version, set := c.options.Env("VERSION"); set {
+	if version, set := c.environment.get("VERSION"); set {
 		return version, nil
 	}
 	if c.options.Git == nil {
@@ -310,6 +305,23 @@ func rootNode(node *yaml.Node, key string) *yaml.Node {
 		}
 	}
 	return nil
+}
+
+// with adds the problems that concern several sections, except where the section
+// itself was found wrong already.
+func (e Errors) with(cross Errors) Errors {
+	blamed := map[string]bool{}
+	for _, problem := range e {
+		for part := range strings.SplitSeq(problem.Path, "/") {
+			blamed[part] = true
+		}
+	}
+	for _, problem := range cross {
+		if !blamed[problem.section] && !blamed[problem.Path] {
+			e = append(e, problem)
+		}
+	}
+	return e
 }
 
 func asErrors(err error) error {

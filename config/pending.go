@@ -15,7 +15,3 @@ type editor struct{}
 
 func fix(context.Context, Options) (*Fixed, error)                { return nil, nil }
 func (f *Fixed) decide(context.Context, int, int) (*Fixed, error) { return f, nil }
-
-func render(_ context.Context, _ string, text string, _ Options) (string, []int, error) {
-	return text, nil, nil
-}
