@@ -10,6 +10,7 @@ package golden
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
@@ -42,4 +43,26 @@ func State(story, step string) ([]byte, error) {
 		return nil, fmt.Errorf("story %s has no step %s", story, step)
 	}
 	return files.ReadFile(names[0])
+}
+
+// Command is a shell command that ran on a host, in the login folder.
+type Command struct{ Host, Shell string }
+
+// Commands returns what the gem ran on the hosts in a step of the story
+// simple, in the order of its log, without logins; uploads are commands that
+// write the file. Run one after another they leave the recorded state.
+func Commands(step string) ([]Command, error) {
+	text, err := files.ReadFile("simple/" + step + ".replay.json")
+	if err != nil {
+		return nil, fmt.Errorf("there are no commands of step %s: %w", step, err)
+	}
+	var pairs [][2]string
+	if err := json.Unmarshal(text, &pairs); err != nil {
+		return nil, fmt.Errorf("reading the commands of step %s: %w", step, err)
+	}
+	var commands []Command
+	for _, pair := range pairs {
+		commands = append(commands, Command{Host: pair[0], Shell: pair[1]})
+	}
+	return commands, nil
 }
