@@ -24,7 +24,8 @@ type login struct {
 	ctx    context.Context
 	clock  *clock
 	to     *endpoint
-	socket net.Conn // to the agent
+	socket net.Conn    // to the agent
+	spare  func() bool // stops the socket from being closed at ctx's end
 
 	offered []*offer
 	failed  *offer // could not sign; the others still may
@@ -117,6 +118,7 @@ func (l *login) explain(err error, e *endpoint) error {
 
 func (l *login) close() {
 	if l.socket != nil {
+		l.spare()
 		_ = l.socket.Close()
 	}
 }
@@ -157,7 +159,7 @@ func (l *login) agentKeys() []agentKey {
 		l.offered = append(l.offered, &offer{name: name, note: "not reachable"})
 		return nil
 	}
-	l.socket = socket
+	l.socket, l.spare = socket, context.AfterFunc(l.ctx, func() { _ = socket.Close() })
 	client := agent.NewClient(socket)
 	listed, err := client.List()
 	if err == nil {

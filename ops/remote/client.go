@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -182,8 +183,12 @@ func (c *Client) awaitSlot(ctx context.Context, freed <-chan struct{}) error {
 func (c *Client) leave(a *attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if a.waiters--; a.waiters == 0 && len(c.links) == 0 {
-		a.cancel()
+	if a.waiters--; a.waiters > 0 || len(c.links) > 0 {
+		return
+	}
+	a.cancel()
+	if c.attempt == a {
+		c.attempt = nil // nobody is to join it now
 	}
 }
 
@@ -222,14 +227,18 @@ func (c *Client) run(ctx context.Context, a *attempt, wait time.Duration) {
 	}
 	l, err := c.dial(ctx)
 	c.mu.Lock()
-	c.attempt = nil
+	if c.attempt == a {
+		c.attempt = nil
+	}
 	switch {
 	case err == nil:
 		c.failures, c.retryAt = 0, time.Time{}
 		c.links = append(c.links, l)
 		c.enter(Connected, nil)
-	case ctx.Err() != nil && len(c.links) == 0:
-		c.enter(Failed, err)
+	case ctx.Err() != nil:
+		if len(c.links) == 0 && c.attempt == nil {
+			c.enter(Failed, err)
+		}
 	default:
 		c.failures++
 		c.retryAt = time.Now().Add(c.pool.jitter(backoff(c.failures)))
@@ -303,8 +312,8 @@ func (c *Client) gaveUp(ctx context.Context, op string) error {
 	if errors.Is(cause, context.DeadlineExceeded) {
 		kind = Timeout
 	}
-	if last := c.State().Err; last != nil {
-		cause = errors.Join(cause, last)
+	if last := c.State().Err; last != nil && kind == Timeout {
+		cause = fmt.Errorf("%w; %w", cause, last)
 	}
 	return &ConnError{Host: c.name, Kind: kind, Op: op, Err: cause}
 }

@@ -40,7 +40,7 @@ func (c *Client) dial(ctx context.Context) (*link, error) {
 		var unknown *unknownKeyError
 		switch {
 		case ctx.Err() != nil:
-			return nil, c.dialError(e, errors.Join(context.Cause(ctx), err))
+			return nil, c.dialError(e, context.Cause(ctx))
 		case errors.As(err, &unknown) && asked == 0:
 			asked++
 			if err := c.settleHostKey(ctx, e, unknown); err != nil {
@@ -76,7 +76,7 @@ func (c *Client) dialOnce(ctx context.Context, e *endpoint) (*link, error) {
 	raw, err := open(within)
 	if err != nil {
 		if cause := context.Cause(within); cause != nil {
-			return nil, fmt.Errorf("%w: %w", cause, err)
+			return nil, cause
 		}
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (c *Client) handshake(ctx context.Context, clock *clock, raw net.Conn, e *e
 			return nil, keys.err
 		}
 		if cause := context.Cause(ctx); cause != nil {
-			return nil, fmt.Errorf("%w: %w", cause, err)
+			return nil, cause
 		}
 		return nil, login.explain(err, e)
 	}

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -99,7 +98,7 @@ func (h *hostKeys) verifyCertificate(address string, remote net.Addr, cert *ssh.
 	}
 	if err := checker.CheckHostKey(address, remote, cert); err != nil {
 		shown := HostKey{Host: h.host, Address: h.to.knownAs, Type: cert.Type(), Fingerprint: ssh.FingerprintSHA256(cert.Key)}
-		return errors.Join(&changedKeyError{shown: shown, known: h.matching(markerAuthority)}, err)
+		return fmt.Errorf("%w: %w", &changedKeyError{shown: shown, known: h.matching(markerAuthority)}, err)
 	}
 	return nil
 }
@@ -146,7 +145,7 @@ func (c *Client) settleHostKey(ctx context.Context, e *endpoint, unknown *unknow
 	}
 	trusted, err := c.pool.ask.TrustHostKey(ctx, unknown.shown)
 	if err != nil {
-		return c.dialError(e, errors.Join(unknown, err))
+		return c.dialError(e, fmt.Errorf("%w: %w", unknown, err))
 	}
 	if !trusted {
 		out := c.dialError(e, fmt.Errorf("%w; it was not accepted", unknown))
@@ -164,7 +163,7 @@ func (p *Pool) store(e *endpoint, accepted *unknownKeyError) error {
 	p.storing.Lock()
 	defer p.storing.Unlock()
 	if len(e.userKnown) == 0 {
-		return errors.Join(accepted, errors.New("there is no UserKnownHostsFile to store it in"))
+		return fmt.Errorf("%w, and there is no UserKnownHostsFile to store it in", accepted)
 	}
 	if err := addKnown(e.userKnown[0], accepted.line); err != nil {
 		return fmt.Errorf("storing the host key: %w", err)

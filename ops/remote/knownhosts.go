@@ -38,7 +38,7 @@ func (k knownKey) covers(name string) bool {
 	if len(k.names) == 1 && strings.HasPrefix(k.names[0], "|1|") {
 		return matchHashed(k.names[0], name)
 	}
-	return matchHostLine(k.names, name)
+	return matchHostLine(lower(k.names), strings.ToLower(name))
 }
 
 // Private
@@ -102,6 +102,14 @@ func matchHashed(hashed, name string) bool {
 	mac := hmac.New(sha1.New, key)
 	mac.Write([]byte(name))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil)) == sum
+}
+
+func lower(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = strings.ToLower(name)
+	}
+	return out
 }
 
 func knownLine(name string, hash bool, key ssh.PublicKey) string {

@@ -63,10 +63,15 @@ func (l *lookup) set(d directive) {
 			}
 		}
 	case "proxycommand", "proxyjump":
-		if l.values["proxycommand"] != nil || l.values["proxyjump"] != nil {
+		// Whichever comes first; but "ProxyJump none" leaves room for a command.
+		jump := l.first("proxyjump")
+		if l.values["proxycommand"] != nil || jump != "" && (d.key == "proxyjump" || !strings.EqualFold(jump, "none")) {
 			return
 		}
 		l.values[d.key] = []string{d.rest}
+		if d.key == "proxyjump" {
+			l.values[d.key] = d.args[:1]
+		}
 	default:
 		if l.values[d.key] == nil {
 			l.values[d.key] = d.args
@@ -84,9 +89,9 @@ func (l *lookup) first(key string) string {
 func (l *lookup) hostName() string {
 	name, err := expandTokens(l.first("hostname"), map[byte]string{'h': l.original})
 	if err != nil || name == "" {
-		return l.original
+		name = l.original
 	}
-	return name
+	return strings.ToLower(name)
 }
 
 func (l *lookup) user() string {
@@ -149,12 +154,11 @@ func (l *lookup) matchValue(name, list string) (holds, known bool) {
 // Helpers
 
 // matchHostLine applies the patterns of a Host line: one that is negated and
-// matches rules the line out.
+// matches rules the line out. Case counts, unlike in Match.
 func matchHostLine(patterns []string, host string) bool {
-	host = strings.ToLower(host)
 	found := false
 	for _, pattern := range patterns {
-		pattern, negated := strings.CutPrefix(strings.ToLower(pattern), "!")
+		pattern, negated := strings.CutPrefix(pattern, "!")
 		if !matchPattern(pattern, host) {
 			continue
 		}
@@ -167,20 +171,7 @@ func matchHostLine(patterns []string, host string) bool {
 }
 
 // matchList is matchHostLine for a comma-separated list.
-func matchList(list, text string) bool {
-	found := false
-	for pattern := range strings.SplitSeq(list, ",") {
-		pattern, negated := strings.CutPrefix(pattern, "!")
-		if !matchPattern(pattern, text) {
-			continue
-		}
-		if negated {
-			return false
-		}
-		found = true
-	}
-	return found
-}
+func matchList(list, text string) bool { return matchHostLine(strings.Split(list, ","), text) }
 
 // matchPattern knows * and ?.
 func matchPattern(pattern, text string) bool {

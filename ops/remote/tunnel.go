@@ -175,8 +175,7 @@ func (b *bridge) Read(p []byte) (int, error) {
 		c.stdio = true
 		c.mu.Unlock()
 	}
-	if err != nil {
-		<-b.ended
+	if err != nil && waitFor(b.ended, cancelGrace) {
 		if text := strings.TrimSpace(b.errs.String()); text != "" && b.err != nil {
 			return n, &ConnError{Host: c.name, Kind: Refused, Op: "running docker system dial-stdio", Err: errors.New(text),
 				Hint: "is Docker running, and may this user use it?"}
