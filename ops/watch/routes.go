@@ -1,0 +1,78 @@
+package watch
+
+import (
+	"regexp"
+	"strings"
+
+	"binnacle/ops"
+)
+
+// ParseRoutes reads the table of `kamal-proxy list`, which has no other form:
+// colour codes even in a pipe, one row per service, cells padded to the width
+// of their column. Columns are found by their heading.
+func ParseRoutes(table string) []ops.Route {
+	lines := strings.Split(colours.ReplaceAllString(table, ""), "\n")
+	columns := headings(lines[0])
+	if _, found := columns["Service"]; !found {
+		return nil
+	}
+	var out []ops.Route
+	for _, line := range lines[1:] {
+		cell := func(heading string) string { return columns[heading].of([]rune(line)) }
+		service := cell("Service")
+		if service == "" {
+			continue
+		}
+		r := ops.Route{
+			Service: service, Hosts: list(cell("Host")), Paths: list(cell("Path")), Targets: list(cell("Target")),
+			State: cell("State"), TLS: cell("TLS") == "yes",
+		}
+		if len(r.Hosts) == 1 && r.Hosts[0] == "*" {
+			r.Hosts = nil
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// Private
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// column is where a column begins and ends, in runes; the last has no end.
+type column struct{ from, to int }
+
+func headings(line string) map[string]column {
+	out := map[string]column{}
+	runes := []rune(line)
+	for from := 0; from < len(runes); {
+		end := from
+		for end < len(runes) && runes[end] != ' ' {
+			end++
+		}
+		next := end
+		for next < len(runes) && runes[next] == ' ' {
+			next++
+		}
+		out[string(runes[from:end])] = column{from: from, to: next}
+		from = next
+	}
+	return out
+}
+
+func (c column) of(line []rune) string {
+	from, to := min(c.from, len(line)), min(c.to, len(line))
+	return strings.TrimSpace(string(line[from:to]))
+}
+
+// Helpers
+
+func list(text string) []string {
+	var out []string
+	for _, word := range strings.Split(text, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			out = append(out, word)
+		}
+	}
+	return out
+}
