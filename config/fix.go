@@ -2,6 +2,9 @@ package config
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"slices"
 )
 
 // Fixed is what `config --fix` makes of the files: their new text, what was
@@ -32,9 +35,10 @@ type Change struct {
 	Position
 	// Path is the key path as it was written.
 	Path string
-	// From and To are what was read and what stands there now.
-	From string
-	To   string
+	// Read is what the old spelling was taken for.
+	Read string
+	// Modern is what stands there now.
+	Modern string
 }
 
 // Decision is a question that has more than one right answer.
@@ -45,6 +49,8 @@ type Decision struct {
 	Path     string
 	Question string
 	Choices  []Choice
+
+	read string
 }
 
 // Choice is one answer, with what it writes.
@@ -56,8 +62,11 @@ type Choice struct {
 	// Detail says what follows from it.
 	Detail string
 
-	edit func(*editor) error
+	ops []op
 }
+
+// maxFixes bounds how often one file is rewritten.
+const maxFixes = 200
 
 // Fix rewrites what has one meaning, in place, keeping comments and order, and
 // lists what has not. It writes nothing: the caller saves Files[i].After.
@@ -67,10 +76,133 @@ func Fix(ctx context.Context, options Options) (*Fixed, error) {
 		return nil, err
 	}
 	options.Strict = false
-	return fix(ctx, options)
+	f := &Fixed{options: options}
+	for _, path := range options.files() {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+		f.Files = append(f.Files, FixedFile{Path: path, Before: string(text), After: string(text)})
+	}
+	return f, f.rewrite(ctx)
 }
 
-// Decide applies a choice and returns what is left then.
+// Decide applies a choice to the texts and returns what is left to do then. The
+// indexes are those of Decisions and of its Choices.
 func (f *Fixed) Decide(ctx context.Context, decision, choice int) (*Fixed, error) {
-	return f.decide(ctx, decision, choice)
+	if decision < 0 || decision >= len(f.Decisions) || choice < 0 || choice >= len(f.Decisions[decision].Choices) {
+		return nil, fmt.Errorf("there is no choice %d of decision %d", choice+1, decision+1)
+	}
+	next := &Fixed{options: f.options, Files: slices.Clone(f.Files), Changes: slices.Clone(f.Changes)}
+	asked, chosen := f.Decisions[decision], f.Decisions[decision].Choices[choice]
+	for _, o := range chosen.ops {
+		if err := next.applyTo(o); err != nil {
+			return nil, fmt.Errorf("%s: %w", asked.Path, err)
+		}
+	}
+	next.Changes = append(next.Changes, Change{Position: asked.Position, Path: asked.Path, Read: asked.Question, Modern: chosen.Detail})
+	return next, next.rewrite(ctx)
+}
+
+// Changed tells whether there is anything to save.
+func (f *Fixed) Changed() bool {
+	return slices.ContainsFunc(f.Files, func(file FixedFile) bool { return file.Before != file.After })
+}
+
+// Private
+
+// rewrite brings every file to its modern spelling and looks what is left.
+func (f *Fixed) rewrite(ctx context.Context) error {
+	for i := range f.Files {
+		f.rewriteFile(&f.Files[i])
+	}
+	d, err := read(ctx, f.reading())
+	if err != nil {
+		return asErrors(err)
+	}
+	f.ByHand, f.Decisions = nil, d.decisions
+	for _, w := range d.warnings {
+		if !w.Decision {
+			f.ByHand = append(f.ByHand, w)
+		}
+	}
+	return nil
+}
+
+// rewriteFile applies one spelling after the other to the text, templates masked,
+// until none is left that can be rewritten.
+func (f *Fixed) rewriteFile(file *FixedFile) {
+	refused := map[string]bool{}
+	for range maxFixes {
+		s := source{path: file.Path, rendered: string(maskTemplate([]rune(file.After)))}
+		if s.parse() != nil {
+			return
+		}
+		n, ok := firstNote(modernize(s.tree).notes, refused)
+		if !ok {
+			return
+		}
+		text, err := edit(file.After, n.ops...)
+		if err != nil || text == file.After {
+			refused[n.warning.Path] = true
+			continue
+		}
+		file.After = text
+		f.Changes = append(f.Changes, Change{Position: f.before(file, n.warning), Path: n.warning.Path, Read: n.warning.Read, Modern: n.warning.Modern})
+	}
+}
+
+// before is the place of a spelling in the file as it was, if it stood there.
+func (f *Fixed) before(file *FixedFile, w Warning) Position {
+	s := source{path: file.Path, rendered: string(maskTemplate([]rune(file.Before)))}
+	if s.parse() == nil {
+		for _, n := range modernize(s.tree).notes {
+			if n.warning.Path == w.Path {
+				return n.warning.Position
+			}
+		}
+	}
+	return Position{File: file.Path}
+}
+
+// applyTo changes the file that holds the entry; what is new goes to the base.
+func (f *Fixed) applyTo(o op) error {
+	target := 0
+	for i, file := range f.Files {
+		s := source{rendered: string(maskTemplate([]rune(file.After)))}
+		path := o.path
+		if o.kind == opInsert {
+			path = path[:len(path)-1]
+		}
+		if s.parse() == nil && !s.tree.sub(path...).IsNil() {
+			target = i
+		}
+	}
+	text, err := edit(f.Files[target].After, o)
+	if err != nil {
+		return err
+	}
+	f.Files[target].After = text
+	return nil
+}
+
+// reading is the options with the new texts in place of the files.
+func (f *Fixed) reading() Options {
+	options := f.options
+	options.texts = map[string]string{}
+	for _, file := range f.Files {
+		options.texts[file.Path] = file.After
+	}
+	return options
+}
+
+// Helpers
+
+func firstNote(notes []note, refused map[string]bool) (note, bool) {
+	for _, n := range notes {
+		if !refused[n.warning.Path] && len(n.ops) > 0 {
+			return n, true
+		}
+	}
+	return note{}, false
 }

@@ -54,6 +54,9 @@ type Options struct {
 	Arch string
 	// Redactor is told every secret that is resolved.
 	Redactor *secret.Redactor
+
+	// texts are read in place of files.
+	texts map[string]string
 }
 
 // Template is a file with ERB for a Ruby evaluator: trim mode "-", KAMAL_DESTINATION
@@ -101,12 +104,13 @@ func Load(ctx context.Context, options Options) (*Config, []Warning, error) {
 
 // document is the merged tree before it is checked.
 type document struct {
-	options  Options
-	env      *environment
-	sources  []*source
-	root     Value
-	binnacle *yaml.Node
-	warnings []Warning
+	options   Options
+	env       *environment
+	sources   []*source
+	root      Value
+	binnacle  *yaml.Node
+	warnings  []Warning
+	decisions []Decision
 }
 
 func (o Options) complete() (Options, error) {
@@ -148,6 +152,13 @@ func (o Options) path(name string) string {
 	return filepath.Join(o.Dir, name)
 }
 
+func (o Options) readFile(path string) ([]byte, error) {
+	if text, ok := o.texts[path]; ok {
+		return []byte(text), nil
+	}
+	return os.ReadFile(path)
+}
+
 // files names the base file and, with a destination, its own file.
 func (o Options) files() []string {
 	base := o.path(o.File)
@@ -168,7 +179,7 @@ func read(ctx context.Context, options Options) (*document, error) {
 		tree := s.tree
 		if !options.Strict {
 			n := modernize(tree)
-			tree = n.tree
+			tree = n.root
 			d.warnings = append(d.warnings, n.warnings()...)
 		}
 		d.root = deepMerge(d.root, tree)
@@ -178,14 +189,14 @@ func read(ctx context.Context, options Options) (*document, error) {
 	}
 	if !options.Strict {
 		n := completeTree(d.root, options)
-		d.root = n.tree
+		d.root, d.decisions = n.tree, n.decisions
 		d.warnings = append(d.warnings, n.warnings()...)
 	}
 	return d, nil
 }
 
 func readSource(ctx context.Context, path string, options Options, env *environment) (*source, error) {
-	text, err := os.ReadFile(path)
+	text, err := options.readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{Problem: "Configuration file not found in " + path, Hint: "run in the project's folder, or name the file with --config-file"}
 	}
