@@ -18,7 +18,7 @@ func ParseRoutes(table string) []ops.Route {
 	}
 	var out []ops.Route
 	for _, line := range lines[1:] {
-		cell := func(heading string) string { return columns[heading].of([]rune(line)) }
+		cell := func(heading string) string { return columns[heading].of(line) }
 		service := cell("Service")
 		if service == "" {
 			continue
@@ -39,30 +39,29 @@ func ParseRoutes(table string) []ops.Route {
 
 var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// column is where a column begins and ends, in runes; the last has no end.
+// column is where a column begins and ends, in bytes, which is how the table
+// is padded.
 type column struct{ from, to int }
 
 func headings(line string) map[string]column {
 	out := map[string]column{}
-	runes := []rune(line)
-	for from := 0; from < len(runes); {
+	for from := 0; from < len(line); {
 		end := from
-		for end < len(runes) && runes[end] != ' ' {
+		for end < len(line) && line[end] != ' ' {
 			end++
 		}
 		next := end
-		for next < len(runes) && runes[next] == ' ' {
+		for next < len(line) && line[next] == ' ' {
 			next++
 		}
-		out[string(runes[from:end])] = column{from: from, to: next}
+		out[line[from:end]] = column{from: from, to: next}
 		from = next
 	}
 	return out
 }
 
-func (c column) of(line []rune) string {
-	from, to := min(c.from, len(line)), min(c.to, len(line))
-	return strings.TrimSpace(string(line[from:to]))
+func (c column) of(line string) string {
+	return strings.TrimSpace(line[min(c.from, len(line)):min(c.to, len(line))])
 }
 
 // Helpers
