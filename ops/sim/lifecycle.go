@@ -53,7 +53,9 @@ func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) erro
 	c.byHand = true
 	run := c.run
 	e.emit(c, "kill", map[string]string{"signal": "15"})
-	takes, code := c.program.stop(c)
+	takes, code, words := c.program.stop(c)
+	e.h.advanceLocked(e.h.now())
+	e.h.sayLocked(c, words...)
 	if c.status == capi.StateRestarting {
 		takes = 0
 	}
@@ -98,7 +100,7 @@ func (e *engine) kill(ref, signal string) error {
 		c.byHand = true
 		code := 128 + number
 		if number != 9 {
-			_, code = c.program.stop(c)
+			_, code, _ = c.program.stop(c)
 		}
 		e.endLocked(c, e.h.now(), ending{code: code})
 	}
@@ -124,7 +126,7 @@ func (e *engine) restart(ctx context.Context, ref string, grace time.Duration) e
 // wait blocks until the container does not run, and returns its exit code.
 func (e *engine) wait(ctx context.Context, c *container, condition string) (int, error) {
 	e.h.mu.Lock()
-	run := c.run
+	run, ran := c.run, c.alive()
 	e.h.mu.Unlock()
 	return e.waitFor(ctx, c, func() bool {
 		_, there := e.containers[c.id]
@@ -132,7 +134,7 @@ func (e *engine) wait(ctx context.Context, c *container, condition string) (int,
 		case "removed":
 			return !there
 		case "next-exit":
-			return c.run != run && !c.alive() || !there || c.run == run && c.status == capi.StateExited && c.run > 0
+			return !there || !c.alive() && (ran || c.run > run)
 		}
 		return !c.alive() || !there
 	})
@@ -248,6 +250,15 @@ func (e *engine) nextHealth(c *container, run int, interval time.Duration) {
 			e.nextHealth(c, run, interval)
 		}
 	})
+}
+
+// probeAgainLocked lets every container with a health check be asked anew.
+func (e *engine) probeAgainLocked() {
+	for _, c := range e.containers {
+		if c.alive() && c.health != nil {
+			e.nextHealth(c, c.run, time.Second)
+		}
+	}
 }
 
 // waitFor blocks until done, which is asked with the host's lock held.

@@ -62,8 +62,8 @@ type layer struct {
 	size int64
 }
 
-// registry holds the images that can be pulled, and who may.
-type registry struct {
+// imageRegistry holds the images that can be pulled, and who may.
+type imageRegistry struct {
 	mu       sync.Mutex
 	images   map[string]*Image
 	user     string
@@ -72,8 +72,8 @@ type registry struct {
 
 const registryServer = "registry:5000"
 
-func newRegistry(images []Image, user, password string, now time.Time) *registry {
-	r := &registry{images: map[string]*Image{}, user: user, password: password}
+func newRegistry(images []Image, user, password string, now time.Time) *imageRegistry {
+	r := &imageRegistry{images: map[string]*Image{}, user: user, password: password}
 	for _, img := range images {
 		r.add(img, now)
 	}
@@ -81,7 +81,7 @@ func newRegistry(images []Image, user, password string, now time.Time) *registry
 }
 
 // add puts an image under its reference.
-func (r *registry) add(img Image, now time.Time) *Image {
+func (r *imageRegistry) add(img Image, now time.Time) *Image {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	img.id = "sha256:" + hash("image", img.Ref)
@@ -95,7 +95,7 @@ func (r *registry) add(img Image, now time.Time) *Image {
 }
 
 // lookup finds an image for a pull by a client that shows the credentials it has for the server.
-func (r *registry) lookup(ref, user, password string) (*Image, error) {
+func (r *imageRegistry) lookup(ref, user, password string) (*Image, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	repo, tag := splitRef(ref)
@@ -110,7 +110,7 @@ func (r *registry) lookup(ref, user, password string) (*Image, error) {
 }
 
 // login checks credentials.
-func (r *registry) login(server, user, password string) error {
+func (r *imageRegistry) login(server, user, password string) error {
 	if server == registryServer && (user != r.user || password != r.password) {
 		return &engineError{401, fmt.Sprintf("login attempt to https://%s/v2/ failed with status: 401 Unauthorized", server)}
 	}
