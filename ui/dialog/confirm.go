@@ -29,7 +29,7 @@ type Confirm struct {
 // form that the run came from.
 func NewConfirm(task ops.TaskID, plan ops.Plan, run kit.Run, options bool) *Confirm {
 	d := &Confirm{task: task, plan: plan, again: run, options: options}
-	d.again.Ready = false
+	d.again.Ready, d.again.Ask = false, true
 	d.title, d.width = plan.Title, 78
 	d.tone = theme.Accent
 	if plan.Risk >= ops.Disrupt {

@@ -156,7 +156,7 @@ func (d *Form) typing() bool {
 
 func (d *Form) submit() kit.Intent {
 	run := d.run
-	run.Ready, run.Params = true, ops.Params{}
+	run.Ready, run.Ask, run.Params = true, false, ops.Params{}
 	for i := range d.fields {
 		f := &d.fields[i]
 		text := strings.TrimSpace(f.input.Text())

@@ -16,6 +16,7 @@ type Run struct {
 	Hosts     []string // narrow to these hosts
 	SkipHooks bool
 	Ready     bool // the params are complete: do not ask for them in a form
+	Ask       bool // ask for them even where the defaults would do
 }
 
 // Launch starts a plan that somebody has seen.

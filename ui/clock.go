@@ -1,0 +1,71 @@
+package ui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"binnacle/ui/kit"
+)
+
+// clockTicked moves the ages and the running times on. A tick of another pace
+// than the present one is of the past.
+type clockTicked struct{ every time.Duration }
+
+// The paces of the clock: while seconds are shown, and otherwise.
+const (
+	fastTick = time.Second
+	slowTick = 10 * time.Second
+)
+
+// noticeFor is how long a notice stays.
+const noticeFor = 6 * time.Second
+
+// Private
+
+// tick starts the clock at the pace that is needed now; nil when it runs so already.
+func (m *Model) tick() tea.Cmd {
+	every := m.pace()
+	if m.still || m.ticking == every {
+		return nil
+	}
+	m.ticking = every
+	return tickEvery(every)
+}
+
+func (m *Model) ticked(msg clockTicked) tea.Cmd {
+	if msg.every != m.ticking {
+		return nil
+	}
+	m.now = m.options.Now()
+	if m.notice.Text != "" && m.now.Sub(m.noticed) >= noticeFor {
+		m.notice = kit.Tell{}
+	}
+	if every := m.pace(); every != m.ticking {
+		return m.tick()
+	}
+	return tickEvery(m.ticking)
+}
+
+// pace is fast while something on screen counts seconds.
+func (m *Model) pace() time.Duration {
+	if len(m.summary.running) > 0 || m.notice.Text != "" || m.summary.waiting > 0 {
+		return fastTick
+	}
+	for i := range m.state.Fleet.Hosts {
+		h := &m.state.Fleet.Hosts[i]
+		if !h.LinkSince.IsZero() && m.now.Sub(h.LinkSince) < time.Minute {
+			return fastTick
+		}
+	}
+	if !m.summary.since.IsZero() && m.now.Sub(m.summary.since) < time.Minute {
+		return fastTick
+	}
+	return slowTick
+}
+
+// Helpers
+
+func tickEvery(d time.Duration) tea.Cmd {
+	return tea.Tick(d, func(time.Time) tea.Msg { return clockTicked{d} })
+}
