@@ -148,9 +148,11 @@ func (s *sshd) configure(hostKeys ...string) {
 	for _, key := range hostKeys {
 		lines = append(lines, "HostKey "+key)
 	}
-	lines = append(lines, "AuthorizedKeysFile "+filepath.Join(s.dir, "authorized_keys"),
+	lines = append(lines,
+		"AuthorizedKeysFile "+filepath.Join(s.dir, "authorized_keys"),
 		"StrictModes no", "UsePAM no", "PidFile none", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
-		"PermitRootLogin prohibit-password", "PrintMotd no", "PrintLastLog no", "LogLevel VERBOSE")
+		"PermitRootLogin prohibit-password", "PrintMotd no", "PrintLastLog no", "LogLevel VERBOSE",
+		"SetEnv SHLVL=9") // so that bash does not read the .bashrc of whoever runs the tests
 	writeFile(s.t, filepath.Join(s.dir, "sshd_config"), strings.Join(lines, "\n")+"\n")
 }
 

@@ -35,7 +35,7 @@ func TestASocketOnTheHost(t *testing.T) {
 			if err := os.Chmod(bin+"/docker", 0o700); err != nil {
 				t.Fatal(err)
 			}
-			b.server(append(tc.sshd, "SetEnv PATH="+bin+":/usr/bin:/bin BRIDGE_HELPER=1")...)
+			b.server(append(tc.sshd, "SetEnv SHLVL=9 PATH="+bin+":/usr/bin:/bin BRIDGE_HELPER=1")...)
 			pool := b.pool()
 			host := pool.Host("vm1")
 			for range 2 {
@@ -63,7 +63,7 @@ func TestASocketThatIsNotThere(t *testing.T) {
 	if err := os.Chmod(bin+"/docker", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b.server("SetEnv PATH=" + bin + ":/usr/bin:/bin")
+	b.server("SetEnv SHLVL=9 PATH=" + bin + ":/usr/bin:/bin")
 	conn, err := b.pool().Host("vm1").DialUnix(within(t), "/no/such.sock")
 	if err == nil {
 		_, err = conn.Read(make([]byte, 1))
