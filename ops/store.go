@@ -67,6 +67,16 @@ func (s *Store) Output(id TaskID) *Output {
 	return s.output[id]
 }
 
+// Settle returns when everything emitted before it is folded.
+func (s *Store) Settle() {
+	done := settled{make(chan struct{})}
+	s.queue.push(done)
+	select {
+	case <-done.done:
+	case <-s.done:
+	}
+}
+
 // Close folds what was emitted before and stops.
 func (s *Store) Close() {
 	s.queue.close()
@@ -92,6 +102,11 @@ func (t *Tail) Close() {
 
 // Private
 
+// settled marks a place in the queue.
+type settled struct{ done chan struct{} }
+
+func (settled) event() {}
+
 func (s *Store) loop(ctx context.Context) {
 	defer close(s.done)
 	defer s.closeTails()
@@ -109,6 +124,8 @@ func (s *Store) fold(batch []Event) {
 	lines := map[linesAdvanced]uint64{}
 	for _, e := range batch {
 		switch e := e.(type) {
+		case settled:
+			defer close(e.done)
 		case LineWritten:
 			lines[linesAdvanced{task: e.Task, step: e.Step}]++
 			s.write(e)

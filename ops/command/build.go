@@ -30,7 +30,7 @@ func (b Builder) BuildPush(version string, o BuildOptions) Line {
 		line = line.With("--cache-to", b.build.CacheTo, "--cache-from", b.build.CacheFrom)
 	}
 	line = line.WithArgs(Argumentize("--label", b.serviceLabel(), false)...).
-		WithArgs(Argumentize("--build-arg", b.build.Args, true)...).
+		With(b.buildArgs()...).
 		WithArgs(Argumentize("--secret", b.secretIDs(), false)...).
 		With("--file", b.build.Dockerfile).
 		With(b.optional()...)
@@ -63,6 +63,16 @@ func (b Builder) tags(version string, o BuildOptions) []string {
 		args = append(args, "-t", name)
 	}
 	return args
+}
+
+// buildArgs names the build arguments; buildx takes their values from the
+// environment, so that no value stands in a list of processes.
+func (b Builder) buildArgs() []string {
+	var words []string
+	for _, pair := range b.build.Args {
+		words = append(words, "--build-arg", Quote(pair.Name))
+	}
+	return words
 }
 
 func (b Builder) serviceLabel() config.Pairs {

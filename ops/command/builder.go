@@ -82,9 +82,13 @@ func (b Builder) LoginLocally() bool { return len(b.remote) == 0 }
 // SecretNames are the secrets to give the build as environment variables.
 func (b Builder) SecretNames() []string { return slices.Clone(b.build.Secrets) }
 
-// Env are the variables of a build: its secrets, and what the builder needs.
+// Env are the variables of a build: the values of its arguments, its secrets,
+// and what the builder needs.
 func (b Builder) Env(secrets []secret.Entry) map[string]secret.Value {
 	env := map[string]secret.Value{}
+	for _, pair := range b.build.Args {
+		env[pair.Name] = secret.New(pair.Value.String())
+	}
 	for _, entry := range secrets {
 		env[entry.Name] = entry.Value
 	}

@@ -4,8 +4,8 @@ package live
 
 import "os"
 
-// alive tells whether a process of this machine runs.
-func alive(pid int) bool {
+// Alive tells whether a process of this machine runs.
+func Alive(pid int) bool {
 	p, err := os.FindProcess(pid)
 	if err != nil {
 		return false

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,7 +19,9 @@ import (
 	"binnacle/config"
 	"binnacle/config/secret"
 	"binnacle/ops"
+	"binnacle/ops/command"
 	"binnacle/ops/remote"
+	"binnacle/ops/watch"
 )
 
 // Options say which project to open and how.
@@ -129,6 +132,24 @@ func (s *Session) Prewarm(ctx context.Context) (wait func()) {
 	return func() { <-done }
 }
 
+// Observe looks once at the selected hosts and at the app's lock. A host that
+// does not answer is in the state as lost.
+func (s *Session) Observe(ctx context.Context) {
+	facts, _ := watch.Observe(ctx, s.connect, s.Selection.Hosts(), s.lockWatch(), s.watchOptions())
+	for _, e := range facts {
+		s.Store.Emit(e)
+	}
+	s.Store.Settle()
+}
+
+// Watch follows all hosts until it is closed.
+func (s *Session) Watch(ctx context.Context) *watch.Watcher {
+	w := watch.New(s.connect, s.Store.Emit, s.watchOptions())
+	w.Start(ctx, s.Config.AllHosts()...)
+	w.Follow(s.lockWatch()...)
+	return w
+}
+
 // Request is what somebody asks for, before it is planned.
 type Request struct {
 	Operation ops.Operation
@@ -189,10 +210,29 @@ func (s *Session) input(req Request) (ops.Input, error) {
 	return ops.Input{
 		Config: cfg, Selection: selection, App: s.App, Version: version, AskedVersion: asked,
 		Fleet: s.Store.State().Fleet, Params: params, SkipHooks: req.SkipHooks, Now: s.World.Now(), Hex: randomHex,
-		UserName: me.name, Performer: me.performer, Alive: alive,
+		UserName: me.name, Performer: me.performer, Alive: Alive,
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
 		LockHeld: os.Getenv("KAMAL_LOCK") == "true", Hooks: s.hooks(),
 	}, nil
+}
+
+func (s *Session) connect(host string) watch.Connection { return s.World.Host(host) }
+
+func (s *Session) watchOptions() watch.Options {
+	return watch.Options{Machine: machine(), Alive: Alive, Reason: reason}
+}
+
+// lockWatch is where the app's lock is: the configured primary host, or with
+// accessories alone the first of theirs.
+func (s *Session) lockWatch() []watch.Lock {
+	host := s.Selection.PrimaryHost()
+	if host == "" {
+		host = first(s.Config.AccessoryHosts())
+	}
+	if host == "" {
+		return nil
+	}
+	return []watch.Lock{{App: s.App, Host: host, Probe: ops.LockProbe(command.NewLock(s.Config))}}
 }
 
 func (s *Session) hooks() []string {
@@ -250,6 +290,22 @@ func machine() string {
 		return "unknown"
 	}
 	return strings.ReplaceAll(name, " ", "-")
+}
+
+func first(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
+}
+
+// reason is why a host was lost, in a word or two.
+func reason(err error) string {
+	var conn *remote.ConnError
+	if !errors.As(err, &conn) {
+		return ""
+	}
+	return string(conn.Kind)
 }
 
 func randomHex(n int) string {

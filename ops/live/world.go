@@ -119,6 +119,12 @@ func (h *Host) Upload(ctx context.Context, file ops.File) error {
 // Docker is the engine.
 func (h *Host) Docker() ops.Docker { return h.engine }
 
+// Output runs a shell command and returns its standard output.
+func (h *Host) Output(ctx context.Context, shell string) (string, error) {
+	out, err := h.client.Output(ctx, shell)
+	return out, told(h.name, err)
+}
+
 // Engine is the engine with all that the console reads from it.
 func (h *Host) Engine() *docker.Engine { return h.engine }
 

@@ -147,7 +147,7 @@ func (p *place) evidence(ctx context.Context, r *ops.Run) []ops.Evidence {
 		}})
 	}
 	if lines, err := r.Docker().Tail(ctx, p.name(), evidenceLines); err == nil && len(lines) > 0 {
-		out = append(out, ops.Evidence{Title: "last log lines", Lines: lines})
+		out = append(out, ops.Evidence{Title: "last log lines", Lines: folded(lines)})
 	}
 	return out
 }
@@ -187,11 +187,49 @@ func (p *place) stillServing() string {
 // Helpers
 
 func unhealthy(p *place, err error) error {
-	return &ops.Error{
-		Host: p.host, Summary: fmt.Sprintf("%s never became healthy", p.role.Name()),
-		Command: p.app.ProxyDeploy(p.version, short(p.newID)).String(), Cause: err,
-		Hint: "look at the container's log below; the old version keeps serving",
+	failed := &ops.Error{
+		Host: p.host, Summary: fmt.Sprintf("%s %s did not take over", p.role.Name(), p.version), Cause: err,
+		Hint: "its log is below",
 	}
+	var exit *ops.ExitError
+	if errors.As(err, &exit) {
+		failed.Cause = &ops.ExitError{Host: exit.Host, Code: exit.Code, Signal: exit.Signal, Output: strings.TrimPrefix(exit.Output, "Error: ")}
+		failed.Evidence = []ops.Evidence{{Title: "ran", Lines: []string{p.app.ProxyDeploy(p.version, short(p.newID)).String()}}}
+	}
+	if strings.Contains(err.Error(), "failed to become healthy") {
+		failed.Summary = fmt.Sprintf("%s %s never became healthy", p.role.Name(), p.version)
+	}
+	if len(p.old) > 0 {
+		failed.Hint += "; " + versionOf(p.old[0], p.app) + " keeps serving"
+	}
+	return failed
+}
+
+// folded joins lines that differ in their timestamps alone: a log that says one
+// thing again and again says it once, with a count.
+func folded(lines []string) []string {
+	var out []string
+	count := 1
+	for i, line := range lines {
+		if i+1 < len(lines) && message(lines[i+1]) == message(line) {
+			count++
+			continue
+		}
+		if count > 1 {
+			line += fmt.Sprintf("  (%d times)", count)
+		}
+		out, count = append(out, line), 1
+	}
+	return out
+}
+
+// message is a log line without the timestamp that Docker put before it.
+func message(line string) string {
+	stamp, rest, ok := strings.Cut(line, " ")
+	if _, err := time.Parse(time.RFC3339Nano, stamp); ok && err == nil {
+		return rest
+	}
+	return line
 }
 
 // readiness is what Kamal's poller asks for: the health if there is one, else

@@ -1,0 +1,42 @@
+// Command binnacle is a console for apps deployed with Kamal, and the same
+// engine headless.
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/term"
+
+	"binnacle/ops/operation"
+	"binnacle/ui/cli"
+)
+
+// version is set by the release build.
+var version = "dev" //nolint:gochecknoglobals // the linker writes it
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	program := cli.Program{
+		Catalog: operation.Catalog(), Version: version, StateDir: stateDir(),
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
+	}
+	return program.Run(ctx, args)
+}
+
+// stateDir is where journals go: $XDG_STATE_HOME/binnacle, or its default.
+func stateDir() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "binnacle")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state", "binnacle")
+}

@@ -1,0 +1,283 @@
+// Package cli is the headless front end: it walks the catalog into a command
+// tree, runs plans through the same engine as the console, and prints events as
+// text or JSON lines. It may import config, ops and what is below live; it knows
+// nothing of the console, which is handed in.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"binnacle/config"
+	"binnacle/ops"
+	"binnacle/ops/live"
+)
+
+// Program is everything the command tree needs from outside.
+type Program struct {
+	Catalog  ops.Catalog
+	Version  string // of Binnacle
+	StateDir string // where journals go
+	Stdin    io.Reader
+	Stdout   io.Writer
+	Stderr   io.Writer
+	Terminal bool // a person sits in front of it
+	Width    int  // columns of the terminal, 0 when unknown
+	// Console opens the console on a project; nil where there is none.
+	Console func(ctx context.Context, o live.Options) error
+	// Demo runs the demo fleet: the console, a command, or a server.
+	Demo func(ctx context.Context, d DemoRequest) error
+}
+
+// DemoRequest says what to do with a fresh demo fleet.
+type DemoRequest struct {
+	Hosts int      // web hosts; 0 for the usual ones
+	Serve string   // write a project here and serve until interrupted
+	Args  []string // run this command on it
+}
+
+// flags are the options that every command takes.
+type flags struct {
+	file, destination, version string
+	hosts, roles               string
+	primary, skipHooks         bool
+	verbose, quiet             bool
+	json, dryRun, yes, strict  bool
+}
+
+// ErrFailed ends a command whose failure has been printed already.
+var ErrFailed = errors.New("failed")
+
+// Run executes a command line and returns the exit code.
+func (p Program) Run(ctx context.Context, args []string) int {
+	root := p.command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if !errors.Is(err, ErrFailed) {
+		p.printError(err)
+	}
+	return 1
+}
+
+// Private
+
+func (p Program) command() *cobra.Command {
+	f := &flags{}
+	root := &cobra.Command{
+		Use:           "binnacle",
+		Short:         "A console for apps deployed with Kamal",
+		Long:          "Without a command, binnacle opens the console on config/deploy.yml.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if p.Console == nil || !p.Terminal {
+				return cmd.Help()
+			}
+			return p.Console(cmd.Context(), p.options(f))
+		},
+	}
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	root.SetIn(p.Stdin)
+	f.bind(root)
+	for _, op := range p.Catalog {
+		p.add(root, op, f)
+	}
+	root.AddCommand(p.configCommand(f), p.statusCommand(f), p.versionCommand(), p.tasksCommand(f), p.demoCommand(f))
+	return root
+}
+
+func (f *flags) bind(root *cobra.Command) {
+	fs := root.PersistentFlags()
+	fs.SortFlags = false
+	fs.StringVarP(&f.destination, "destination", "d", "", "destination: staging → config/deploy.staging.yml")
+	fs.StringVarP(&f.file, "config-file", "c", "config/deploy.yml", "path of the configuration")
+	fs.StringVarP(&f.hosts, "hosts", "h", "", "run on these hosts only (comma separated, wildcards)")
+	fs.StringVarP(&f.roles, "roles", "r", "", "run for these roles only (comma separated, wildcards)")
+	fs.BoolVarP(&f.primary, "primary", "p", false, "run on the primary host only")
+	fs.StringVar(&f.version, "version", "", "app version; the git revision when not given")
+	fs.BoolVarP(&f.skipHooks, "skip-hooks", "H", false, "do not run hooks")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print every command and its output")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print failures only")
+	fs.BoolVar(&f.json, "json", false, "print JSON: one document for reads, a record per line for tasks")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "print the plan and change nothing")
+	fs.BoolVarP(&f.yes, "confirmed", "y", false, "do not ask")
+	fs.BoolVar(&f.strict, "strict", false, "refuse what the kamal gem refuses")
+	fs.Bool("help", false, "show help") // -h is --hosts, as with Kamal
+}
+
+func (p Program) options(f *flags) live.Options {
+	o := live.Options{
+		File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir,
+		Filter: f.filter(),
+	}
+	if p.Terminal && !f.json {
+		o.Ask = &prompt{program: p}
+	}
+	return o
+}
+
+func (f *flags) filter() config.Filter {
+	return config.Filter{Hosts: list(f.hosts), Roles: list(f.roles), Primary: f.primary}
+}
+
+// open loads the project and prints what was read leniently.
+func (p Program) open(ctx context.Context, f *flags) (*live.Session, error) {
+	s, err := live.Open(ctx, p.options(f))
+	if err != nil {
+		return nil, err
+	}
+	if !f.quiet && !f.json {
+		for _, w := range s.Warnings {
+			_, _ = fmt.Fprintln(p.Stderr, "warning: "+w.String())
+		}
+	}
+	return s, nil
+}
+
+// add puts an operation into the tree under its words: `app boot` below `app`.
+func (p Program) add(root *cobra.Command, op ops.Operation, f *flags) {
+	words := op.Words()
+	parent := root
+	for _, w := range words[:len(words)-1] {
+		parent = group(parent, w)
+	}
+	values := map[string]*string{}
+	toggles := map[string]*bool{}
+	use := words[len(words)-1]
+	var positional []ops.Param
+	for _, param := range op.Params {
+		if param.Positional {
+			positional = append(positional, param)
+			use += " [" + param.Name + "]"
+		}
+	}
+	cmd := &cobra.Command{
+		Use: use, Short: op.Summary, Args: cobra.MaximumNArgs(len(positional)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			params := ops.Params{}
+			for name, v := range values {
+				params[name] = *v
+			}
+			for name, on := range toggles {
+				if *on {
+					params[name] = "true"
+				}
+			}
+			for i, a := range args {
+				params[positional[i].Name] = a
+			}
+			return p.run(cmd.Context(), f, op, params)
+		},
+	}
+	for _, param := range op.Params {
+		switch {
+		case param.Positional:
+		case param.Kind == ops.Toggle:
+			toggles[param.Name] = cmd.Flags().BoolP(param.Name, param.Letter, false, param.Usage)
+		default:
+			values[param.Name] = cmd.Flags().StringP(param.Name, param.Letter, param.Default, param.Usage)
+		}
+		if param.Required && !param.Positional {
+			_ = cmd.MarkFlagRequired(param.Name) // the flag was defined above
+		}
+	}
+	parent.AddCommand(cmd)
+}
+
+func (p Program) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Show the versions of Binnacle and of the Kamal it works like", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(p.Stdout, "binnacle %s (Kamal %s)\n", p.Version, config.KamalVersion)
+			return err
+		},
+	}
+}
+
+func (p Program) demoCommand(f *flags) *cobra.Command {
+	run := func(serve string) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, args []string) error {
+			d := DemoRequest{Args: args}
+			if serve != "" {
+				d = DemoRequest{Serve: args[0]}
+			}
+			if f.hosts != "" {
+				n, err := strconv.Atoi(f.hosts)
+				if err != nil || n < 1 || n > 200 {
+					return fmt.Errorf("demo --hosts %s: give a number of web hosts from 1 to 200", f.hosts)
+				}
+				d.Hosts = n
+			}
+			return p.Demo(cmd.Context(), d)
+		}
+	}
+	cmd := &cobra.Command{
+		Use: "demo [-- COMMAND…]", Short: "Try everything on a simulated fleet: no servers needed",
+		Long: "Opens the console on a fresh fleet of simulated hosts on this machine, or runs a command on one.\n" +
+			"--hosts N gives it N web hosts, up to 200.",
+		Example: "  binnacle demo\n  binnacle demo -- deploy -P --version v3\n  binnacle demo serve DIR",
+		RunE:    run(""),
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use: "serve DIR", Short: "Write a project for the fleet into DIR, and serve until interrupted", Args: cobra.ExactArgs(1),
+		RunE: run("serve"),
+	})
+	return cmd
+}
+
+func (p Program) printError(err error) {
+	var problems config.Errors
+	if errors.As(err, &problems) {
+		for _, e := range problems {
+			_, _ = fmt.Fprintln(p.Stderr, "error: "+e.Error())
+		}
+		return
+	}
+	var failed *ops.Error
+	if errors.As(err, &failed) {
+		p.printFailures(ops.Describe(err))
+		return
+	}
+	_, _ = fmt.Fprintln(p.Stderr, "error: "+err.Error())
+}
+
+// Helpers
+
+func group(parent *cobra.Command, word string) *cobra.Command {
+	for _, c := range parent.Commands() {
+		if c.Name() == word {
+			return c
+		}
+	}
+	g := &cobra.Command{Use: word, Short: groupHelp(word), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	parent.AddCommand(g)
+	return g
+}
+
+func groupHelp(word string) string {
+	switch word {
+	case "app":
+		return "The app's containers"
+	case "lock":
+		return "The deploy lock"
+	}
+	return word
+}
+
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"time"
+
+	"binnacle/ops"
+	"binnacle/ops/live"
+)
+
+// secondInterrupt is how soon a second interrupt must follow to quit at once.
+const secondInterrupt = 3 * time.Second
+
+// run plans an operation, runs it and prints it. The error of a failed task is
+// ErrFailed: the task's own errors are on the screen.
+func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops.Params) error {
+	s, err := p.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	warm := func() {}
+	if !f.dryRun || op.Observe {
+		warm = s.Prewarm(ctx)
+	}
+	defer func() { warm() }()
+	if op.Observe {
+		s.Observe(ctx)
+	}
+	id, plan, err := s.Plan(live.Request{Operation: op, Params: params, SkipHooks: f.skipHooks, Roles: f.roles})
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		return p.printPlan(f, plan)
+	}
+	if ok, err := p.agreed(ctx, f, op, params, plan); err != nil || !ok {
+		return err
+	}
+	return p.follow(ctx, f, s, id, plan)
+}
+
+// Private
+
+// agreed asks before a choice that was made for the person: the version of a
+// rollback.
+func (p Program) agreed(ctx context.Context, f *flags, op ops.Operation, params ops.Params, plan ops.Plan) (bool, error) {
+	if f.yes || f.json || !p.Terminal || op.Name != "rollback" || params.Text("VERSION") != "" {
+		return true, nil
+	}
+	for _, e := range plan.Effects {
+		_, _ = fmt.Fprintf(p.Stderr, "%10s  %s\n", e.Label, e.Text)
+	}
+	ok, err := p.confirm(ctx, plan.Title+"?")
+	if err == nil && !ok {
+		_, _ = fmt.Fprintln(p.Stderr, "Aborted")
+	}
+	return ok, err
+}
+
+// follow starts a plan, prints its events until it ends, and turns signals
+// into cancelling at a safe point.
+func (p Program) follow(ctx context.Context, f *flags, s *live.Session, id ops.TaskID, plan ops.Plan) error {
+	tail := s.Store.Tail()
+	defer tail.Close()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, cancelSignals()...)
+	defer signal.Stop(signals)
+	if err := s.Engine.Start(ctx, id, plan); err != nil {
+		return err
+	}
+	out := p.printer(f, plan, s)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { p.onSignals(signals, done, s, id) })
+	finished := out.follow(ctx, tail, id)
+	close(done)
+	wg.Wait()
+	if finished.Status != ops.Done {
+		return ErrFailed
+	}
+	return nil
+}
+
+func (p Program) onSignals(signals <-chan os.Signal, done <-chan struct{}, s *live.Session, id ops.TaskID) {
+	var last time.Time
+	for {
+		select {
+		case <-done:
+			return
+		case sig := <-signals:
+			now := time.Now()
+			if !last.IsZero() && now.Sub(last) < secondInterrupt {
+				_, _ = fmt.Fprintln(p.Stderr, "Quitting now. "+leftBehind(s.Store.State(), id))
+				os.Exit(1)
+			}
+			last = now
+			_, _ = fmt.Fprintf(p.Stderr, "Got %s: stopping at a safe point and releasing the lock. Again within 3 s to quit at once.\n", sig)
+			s.Engine.Cancel(id, sig.String())
+		}
+	}
+}
+
+// Helpers
+
+// leftBehind says what a quit without waiting leaves.
+func leftBehind(state *ops.State, id ops.TaskID) string {
+	task, ok := state.Task(id)
+	if !ok {
+		return ""
+	}
+	var running []string
+	held := false
+	for _, st := range task.Steps {
+		if st.Status == ops.Running && !st.Group {
+			running = append(running, strings.TrimSpace(st.Host+" "+st.Title))
+		}
+		held = held || st.ID == "lock" && st.Status == ops.Done
+	}
+	text := "In flight: " + strings.Join(running, ", ") + "."
+	if len(running) == 0 {
+		text = "Nothing was in flight."
+	}
+	if held {
+		text += " The deploy lock is still held; to look at it and free it: binnacle lock status, binnacle lock release."
+	}
+	return text
+}
