@@ -32,10 +32,12 @@ type Engine struct {
 
 	// turn admits one caller at a time to the first contact, in which the API
 	// version is agreed.
-	turn  chan struct{}
-	mu    sync.Mutex
-	agree bool
-	spare net.Conn // dialled by the first contact, for its first request
+	turn     chan struct{}
+	mu       sync.Mutex
+	agree    bool
+	failures int      // attempts at a first contact that failed
+	failure  error    // of the last one
+	spare    net.Conn // dialled by the first contact, for its first request
 }
 
 var _ ops.Docker = (*Engine)(nil)
@@ -113,10 +115,12 @@ func (e *Engine) call(ctx context.Context, bound time.Duration, command string, 
 	return e.failed(command, err)
 }
 
-// ready agrees on an API version with the engine once. It dials by itself: the
-// client would hide why a connection failed, and would try three times.
+// ready agrees on an API version with the engine once. Callers that waited for
+// an attempt of another share its failure: a host that is down is dialled once
+// for all of them.
 func (e *Engine) ready(ctx context.Context) error {
-	if e.agreed() {
+	agreed, before, _ := e.contact()
+	if agreed {
 		return nil
 	}
 	select {
@@ -125,9 +129,29 @@ func (e *Engine) ready(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if e.agreed() {
+	agreed, failures, last := e.contact()
+	switch {
+	case agreed:
 		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case failures > before && !errors.Is(last, context.Canceled):
+		return last
 	}
+	err := e.introduce(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		e.failures, e.failure = e.failures+1, err
+		return err
+	}
+	e.agree, e.failure = true, nil
+	return nil
+}
+
+// introduce makes the first contact. It dials by itself: the client would hide
+// why a connection failed, and would try three times.
+func (e *Engine) introduce(ctx context.Context) error {
 	conn, err := e.dial(ctx)
 	if err != nil {
 		return &dialError{cause: err}
@@ -141,16 +165,14 @@ func (e *Engine) ready(ctx context.Context) error {
 		}
 		return err
 	}
-	e.mu.Lock()
-	e.agree = true
-	e.mu.Unlock()
 	return nil
 }
 
-func (e *Engine) agreed() bool {
+// contact tells where the first contact stands.
+func (e *Engine) contact() (agreed bool, failures int, last error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.agree
+	return e.agree, e.failures, e.failure
 }
 
 func (e *Engine) takeSpare() net.Conn {

@@ -160,6 +160,32 @@ func TestDialFailure(t *testing.T) {
 	}
 }
 
+func TestParallelReadsShareADialFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dials atomic.Int64
+		e := docker.New("vm2", func(context.Context) (net.Conn, error) {
+			dials.Add(1)
+			time.Sleep(time.Second)
+			return nil, errors.New("vm2: no route")
+		})
+		errs := make(chan error, 10)
+		for range cap(errs) {
+			go func() { _, err := e.Facts(t.Context()); errs <- err }()
+		}
+		for range cap(errs) {
+			if err := <-errs; err == nil || err.Error() != "vm2: docker version: no route" {
+				t.Errorf("got %v", err)
+			}
+		}
+		if n := dials.Load(); n != 1 {
+			t.Errorf("%d dials", n)
+		}
+		if _, err := e.Facts(t.Context()); err == nil || dials.Load() != 2 {
+			t.Errorf("a later call gives %v after %d dials", err, dials.Load())
+		}
+	})
+}
+
 func TestRecoversAfterALostConnection(t *testing.T) {
 	e, p := fake(t, answer(200, "[]"))
 	if _, err := e.ListContainers(t.Context()); err != nil {
