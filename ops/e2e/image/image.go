@@ -32,9 +32,36 @@ type File struct {
 // Layer is a set of files in the order in which they are written.
 type Layer []File
 
+// Packed is a layer ready to be sent. Packing costs far more than sending, so
+// images that share a layer share the packed one.
+type Packed struct {
+	digest string // hex, of the plain tar
+	plain  []byte
+	zipped []byte
+}
+
+// Pack writes the layer as a tar and compresses it.
+func (l Layer) Pack() (Packed, error) {
+	var plain, zipped bytes.Buffer
+	if err := l.write(&plain); err != nil {
+		return Packed{}, err
+	}
+	zip, err := gzip.NewWriterLevel(&zipped, gzip.BestSpeed)
+	if err != nil {
+		return Packed{}, err
+	}
+	if _, err := zip.Write(plain.Bytes()); err != nil {
+		return Packed{}, err
+	}
+	if err := zip.Close(); err != nil {
+		return Packed{}, err
+	}
+	return Packed{digest: hexOf(plain.Bytes()), plain: plain.Bytes(), zipped: zipped.Bytes()}, nil
+}
+
 // Image is what a container starts from.
 type Image struct {
-	Layers  []Layer
+	Layers  []Packed // lowest first
 	Cmd     []string
 	Env     []string // NAME=value; PATH is added
 	Labels  map[string]string
@@ -45,19 +72,19 @@ type Image struct {
 
 // Archive writes the image in the format of `docker save`, named by ref.
 func (i Image) Archive(w io.Writer, ref string) error {
-	built, err := i.build()
+	config, err := i.config()
 	if err != nil {
-		return fmt.Errorf("building image %s: %w", ref, err)
+		return fmt.Errorf("describing image %s: %w", ref, err)
 	}
 	type entry struct {
 		Config   string
 		RepoTags []string
 		Layers   []string
 	}
-	index := entry{Config: hexOf(built.config) + ".json", RepoTags: []string{ref}}
-	files := Layer{{Path: "/" + index.Config, Mode: 0o644, Content: built.config}}
-	for _, layer := range built.layers {
-		name := layer.diffID + ".tar"
+	index := entry{Config: hexOf(config) + ".json", RepoTags: []string{ref}}
+	files := Layer{{Path: "/" + index.Config, Mode: 0o644, Content: config}}
+	for _, layer := range i.Layers {
+		name := layer.digest + ".tar"
 		index.Layers = append(index.Layers, name)
 		files = append(files, File{Path: "/" + name, Mode: 0o644, Content: layer.plain})
 	}
@@ -71,43 +98,12 @@ func (i Image) Archive(w io.Writer, ref string) error {
 
 // Private
 
-type builtLayer struct {
-	diffID string // hex of the plain tar
-	plain  []byte
-	zipped []byte
-}
-
-type built struct {
-	config []byte
-	layers []builtLayer
-}
-
-func (i Image) build() (built, error) {
-	var out built
+// config is the image configuration of the OCI image specification.
+func (i Image) config() ([]byte, error) {
 	var diffIDs []string
 	for _, layer := range i.Layers {
-		var plain, zipped bytes.Buffer
-		if err := layer.write(&plain); err != nil {
-			return built{}, err
-		}
-		zip := gzip.NewWriter(&zipped)
-		if _, err := zip.Write(plain.Bytes()); err != nil {
-			return built{}, err
-		}
-		if err := zip.Close(); err != nil {
-			return built{}, err
-		}
-		id := hexOf(plain.Bytes())
-		diffIDs = append(diffIDs, "sha256:"+id)
-		out.layers = append(out.layers, builtLayer{diffID: id, plain: plain.Bytes(), zipped: zipped.Bytes()})
+		diffIDs = append(diffIDs, "sha256:"+layer.digest)
 	}
-	config, err := i.config(diffIDs)
-	out.config = config
-	return out, err
-}
-
-// config is the image configuration of the OCI image specification.
-func (i Image) config(diffIDs []string) ([]byte, error) {
 	exposed := map[string]struct{}{}
 	for _, port := range i.Expose {
 		exposed[port] = struct{}{}

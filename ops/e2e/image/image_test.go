@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-func sample() Image {
+func sample(t *testing.T) Image {
+	t.Helper()
 	return Image{
-		Layers: []Layer{
-			{{Path: "/bin/busybox", Mode: 0o755, Content: []byte("program")}, {Path: "/bin/sh", Link: "busybox"}},
-			{{Path: "/etc/app/", Mode: 0o700}, {Path: "/etc/app/version", Mode: 0o644, Content: []byte("v1\n")}},
+		Layers: []Packed{
+			pack(t, Layer{{Path: "/bin/busybox", Mode: 0o755, Content: []byte("program")}, {Path: "/bin/sh", Link: "busybox"}}),
+			pack(t, Layer{{Path: "/etc/app/", Mode: 0o700}, {Path: "/etc/app/version", Mode: 0o644, Content: []byte("v1\n")}}),
 		},
 		Cmd: []string{"sh"}, Env: []string{"A=1"}, Labels: map[string]string{"service": "app"},
 		Created: time.Unix(0, 0).UTC(), Arch: "amd64",
@@ -27,7 +28,7 @@ func sample() Image {
 
 func TestArchiveNamesItsConfigAndLayers(t *testing.T) {
 	var out bytes.Buffer
-	if err := sample().Archive(&out, "app:v1"); err != nil {
+	if err := sample(t).Archive(&out, "app:v1"); err != nil {
 		t.Fatal(err)
 	}
 	files := untar(t, out.Bytes())
@@ -55,7 +56,7 @@ func TestArchiveNamesItsConfigAndLayers(t *testing.T) {
 		t.Errorf("layer 2 holds %v", second)
 	}
 	var again bytes.Buffer
-	if err := sample().Archive(&again, "app:v1"); err != nil || !bytes.Equal(out.Bytes(), again.Bytes()) {
+	if err := sample(t).Archive(&again, "app:v1"); err != nil || !bytes.Equal(out.Bytes(), again.Bytes()) {
 		t.Errorf("the same inputs give another archive (%v)", err)
 	}
 }
@@ -65,7 +66,7 @@ func TestPushSendsEachBlobOnce(t *testing.T) {
 	server := httptest.NewServer(registry)
 	defer server.Close()
 	for _, tag := range []string{"v1", "v2"} {
-		if err := sample().Push(t.Context(), server.URL, "app", tag); err != nil {
+		if err := sample(t).Push(t.Context(), server.URL, "app", tag); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,13 +89,22 @@ func TestPushSaysWhatTheRegistryRefused(t *testing.T) {
 		http.Error(w, "no space left", http.StatusInsufficientStorage)
 	}))
 	defer server.Close()
-	err := sample().Push(t.Context(), server.URL, "app", "v1")
+	err := sample(t).Push(t.Context(), server.URL, "app", "v1")
 	if err == nil || !strings.Contains(err.Error(), "app:v1") || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("err = %v", err)
 	}
 }
 
 // Helpers
+
+func pack(t *testing.T, l Layer) Packed {
+	t.Helper()
+	packed, err := l.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packed
+}
 
 // fakeRegistry takes what the registry API takes, and checks the digests.
 type fakeRegistry struct {

@@ -22,21 +22,21 @@ const (
 // http URL, by the registry's HTTP API V2. Blobs that are there already are
 // not sent again.
 func (i Image) Push(ctx context.Context, base, repository, tag string) error {
-	built, err := i.build()
+	config, err := i.config()
 	if err != nil {
-		return fmt.Errorf("building image %s:%s: %w", repository, tag, err)
+		return fmt.Errorf("describing image %s:%s: %w", repository, tag, err)
 	}
 	to := pusher{base: strings.TrimSuffix(base, "/") + "/v2/" + repository}
 
 	manifest := manifest{SchemaVersion: 2, MediaType: manifestType}
-	for _, layer := range built.layers {
+	for _, layer := range i.Layers {
 		part, err := to.blob(ctx, layerType, layer.zipped)
 		if err != nil {
 			return fmt.Errorf("pushing a layer of %s:%s: %w", repository, tag, err)
 		}
 		manifest.Layers = append(manifest.Layers, part)
 	}
-	if manifest.Config, err = to.blob(ctx, configType, built.config); err != nil {
+	if manifest.Config, err = to.blob(ctx, configType, config); err != nil {
 		return fmt.Errorf("pushing the config of %s:%s: %w", repository, tag, err)
 	}
 	body, err := json.Marshal(manifest)

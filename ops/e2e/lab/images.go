@@ -35,40 +35,56 @@ func (f *Fleet) pushImages(ctx context.Context, busybox []byte) error {
 	if err != nil {
 		return err
 	}
-	base := f.baseImage(busybox)
-	program := image.Layer{{Path: "/app", Mode: 0o755, Content: binary}}
+	base, err := baseFiles(busybox).Pack()
+	if err != nil {
+		return err
+	}
+	program, err := image.Layer{{Path: "/app", Mode: 0o755, Content: binary}}.Pack()
+	if err != nil {
+		return err
+	}
 	for name, service := range apps() {
 		for _, version := range Versions() {
-			made := base
-			made.Layers = append([]image.Layer{}, base.Layers[0], program, appFiles(version))
-			made.Cmd = []string{"/app"}
-			made.Labels = map[string]string{"service": service}
+			files, err := appFiles(version).Pack()
+			if err != nil {
+				return err
+			}
+			made := image.Image{
+				Layers: []image.Packed{base, program, files}, Cmd: []string{"/app"}, Arch: f.arch,
+				Labels: map[string]string{"service": service}, Created: imageTime(),
+			}
 			if err := made.Push(ctx, registry, name, version); err != nil {
 				return err
 			}
 		}
 	}
-	base.Cmd = []string{"sh"}
-	if err := base.Push(ctx, registry, "busybox", "1.36"); err != nil {
-		return err
-	}
-	base.Layers = append([]image.Layer{}, base.Layers[0], databaseFiles())
-	base.Cmd = []string{"/start.sh"}
-	return base.Push(ctx, registry, "postgres", "16")
+	return f.pushAccessories(ctx, registry, base)
 }
 
-func (f *Fleet) baseImage(busybox []byte) image.Image {
+func (f *Fleet) pushAccessories(ctx context.Context, registry string, base image.Packed) error {
+	start, err := databaseFiles().Pack()
+	if err != nil {
+		return err
+	}
+	busybox := image.Image{Layers: []image.Packed{base}, Cmd: []string{"sh"}, Arch: f.arch, Created: imageTime()}
+	if err := busybox.Push(ctx, registry, "busybox", "1.36"); err != nil {
+		return err
+	}
+	database := image.Image{Layers: []image.Packed{base, start}, Cmd: []string{"/start.sh"}, Arch: f.arch, Created: imageTime()}
+	return database.Push(ctx, registry, "postgres", "16")
+}
+
+func baseFiles(busybox []byte) image.Layer {
 	layer := image.Layer{{Path: "/bin/busybox", Mode: 0o755, Content: busybox}}
 	for _, applet := range strings.Fields(applets) {
 		layer = append(layer, image.File{Path: "/bin/" + applet, Link: "busybox"})
 	}
-	layer = append(layer,
+	return append(layer,
 		image.File{Path: "/etc/passwd", Mode: 0o644, Content: []byte("root:x:0:0:root:/root:/bin/sh\n")},
 		image.File{Path: "/etc/group", Mode: 0o644, Content: []byte("root:x:0:\n")},
 		image.File{Path: "/root/", Mode: 0o700},
 		image.File{Path: "/tmp/", Mode: 0o1777},
 	)
-	return image.Image{Layers: []image.Layer{layer}, Arch: f.arch, Created: imageTime()}
 }
 
 func appFiles(version string) image.Layer {
@@ -112,13 +128,17 @@ func (f *Fleet) proxyImage(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the kamal-proxy binary: %w", err)
 	}
+	layer, err := image.Layer{
+		{Path: "/usr/local/bin/kamal-proxy", Mode: 0o755, Content: binary},
+		{Path: "/home/kamal-proxy/.config/kamal-proxy/", Mode: 0o755},
+		{Path: "/tmp/", Mode: 0o1777},
+	}.Pack()
+	if err != nil {
+		return nil, err
+	}
 	made := image.Image{
-		Layers: []image.Layer{{
-			{Path: "/usr/local/bin/kamal-proxy", Mode: 0o755, Content: binary},
-			{Path: "/home/kamal-proxy/.config/kamal-proxy/", Mode: 0o755},
-			{Path: "/tmp/", Mode: 0o1777},
-		}},
-		Cmd: []string{"kamal-proxy", "run"}, Env: []string{"HOME=/home/kamal-proxy"},
+		Layers: []image.Packed{layer},
+		Cmd:    []string{"kamal-proxy", "run"}, Env: []string{"HOME=/home/kamal-proxy"},
 		Labels: map[string]string{"org.opencontainers.image.title": "kamal-proxy"},
 		Expose: []string{"80/tcp", "443/tcp"}, Arch: f.arch, Created: imageTime(),
 	}
