@@ -283,3 +283,18 @@ func TestEventStreamThatEnds(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestDiskUsageOfOldEngines(t *testing.T) {
+	e, _ := fake(t, answer(200, `{"LayersSize":900,"Images":[{"Id":"a","Size":600,"SharedSize":100,"Containers":1},{"Id":"b","Size":300,"SharedSize":100,"Containers":0}],
+		"Containers":[{"Id":"c","State":"running","SizeRw":50},{"Id":"d","State":"exited","SizeRw":70}],
+		"Volumes":[{"Name":"v","UsageData":{"RefCount":0,"Size":40}}],"BuildCache":null}`))
+	got, err := e.DiskUsage(t.Context())
+	want := docker.DiskUsage{
+		Images:     docker.DiskShare{Count: 2, Active: 1, Size: 900, Reclaimable: 200},
+		Containers: docker.DiskShare{Count: 2, Active: 1, Size: 120, Reclaimable: 70},
+		Volumes:    docker.DiskShare{Count: 1, Size: 40, Reclaimable: 40},
+	}
+	if err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -28,9 +28,20 @@ const manifestType = "application/vnd.docker.distribution.manifest.v2+json"
 
 func newRegistry(t *testing.T) *registry {
 	t.Helper()
+	r := startRegistry()
+	t.Cleanup(r.close)
+	return r
+}
+
+// close does not wait for connections that Docker keeps for later.
+func (r *registry) close() {
+	r.server.CloseClientConnections()
+	r.server.Close()
+}
+
+func startRegistry() *registry {
 	r := &registry{blobs: map[string][]byte{}, manifests: map[string][]byte{}}
 	r.server = httptest.NewServer(r)
-	t.Cleanup(r.server.Close)
 	return r
 }
 
