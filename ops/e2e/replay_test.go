@@ -36,21 +36,20 @@ func TestRecordedCommandsLeaveTheRecordedStates(t *testing.T) {
 
 // Helpers
 
-// replay runs the commands over ssh, hosts side by side. Some of the gem's
-// commands fail, as it expects; the state they leave is what counts.
+// replay runs the commands over ssh, hosts side by side and each host's in one
+// session. Some of the gem's commands fail, as it expects; the state they
+// leave is what counts.
 func replay(t *testing.T, fleet *lab.Fleet, commands []golden.Command) {
 	t.Helper()
+	scripts := map[string]string{}
+	for _, command := range commands {
+		scripts[command.Host] += "(" + strings.ReplaceAll(command.Shell, "registry:5000", fleet.Registry()) + "\n)\n"
+	}
 	var hosts sync.WaitGroup
-	for _, host := range fleet.Hosts() {
+	for name, script := range scripts {
 		hosts.Go(func() {
-			for _, command := range commands {
-				if command.Host != host.Name {
-					continue
-				}
-				shell := strings.ReplaceAll(command.Shell, "registry:5000", fleet.Registry())
-				if _, err := host.SSH(t.Context(), shell); err != nil {
-					t.Error(err)
-				}
+			if _, err := fleet.Host(name).SSH(t.Context(), script); err != nil {
+				t.Error(err)
 			}
 		})
 	}
