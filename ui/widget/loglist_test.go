@@ -17,6 +17,7 @@ import (
 
 var (
 	logStart = time.Date(2026, 11, 23, 14, 2, 11, 250e6, time.UTC)
+	logTheme = theme.New(theme.Options{Dark: true})
 	web1     = &logs.Source{Container: ops.ContainerID{Host: "web-1", ID: "a"}, Role: "web"}
 	web2     = &logs.Source{Container: ops.ContainerID{Host: "web-2", ID: "b"}, Role: "web"}
 	job1     = &logs.Source{Container: ops.ContainerID{Host: "job-1", ID: "c"}, Role: "job"}
@@ -25,7 +26,7 @@ var (
 func logFrame(r *logs.Ring, w, h int) LogFrame {
 	return LogFrame{
 		View: r.View(), Sources: []*logs.Source{web1, web2, job1}, Width: w, Height: h,
-		Theme: theme.New(theme.Options{Dark: true}),
+		Theme: logTheme,
 	}
 }
 
@@ -257,7 +258,7 @@ func TestLogListSearchInContext(t *testing.T) {
 		t.Fatal("there is a match above")
 	}
 	wantRows(t, &l, "n0083 n0084 n0085 n0086 n0087")
-	if !strings.Contains(l.Lines()[2], theme.New(theme.Options{Dark: true}).On(theme.Match, theme.Text, "boom")) {
+	if !strings.Contains(l.Lines()[2], logTheme.On(theme.Match, theme.Text, "boom")) {
 		t.Error("the match is not highlighted")
 	}
 	l.Next(false)
@@ -349,7 +350,7 @@ func TestLogListExactSize(t *testing.T) {
 		l.Late = i%17 == 0
 		r.Append(l)
 	}
-	for i := range 600 {
+	for i := range 100 {
 		w, h := 1+random.IntN(210), 1+random.IntN(60)
 		var l LogList
 		l.SetLook(LogLook{Wrap: random.IntN(2) == 0, Times: LogTimes(random.IntN(3)), Plain: random.IntN(3) == 0})

@@ -250,7 +250,7 @@ func TestStepTreeExactSize(t *testing.T) {
 	random := rand.New(rand.NewPCG(10, 11))
 	tasks := []ops.Task{runningDeploy(), failedDeploy(), crowdedDeploy(), {}}
 	statuses := []ops.Status{ops.Pending, ops.Running, ops.Done, ops.Failed, ops.Skipped, ops.Cancelled}
-	for i := range 400 {
+	for i := range 80 {
 		task := tasks[random.IntN(len(tasks))]
 		task.Steps = append([]ops.StepState(nil), task.Steps...)
 		for n := range task.Steps {
