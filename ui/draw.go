@@ -78,7 +78,7 @@ func (m *Model) titles() map[kit.PaneID]title {
 }
 
 func (m *Model) title(id kit.PaneID) title {
-	t := title{focused: id == m.current(), filter: m.filters[id].Text, head: kit.Head{Count: -1}, text: string(id)}
+	t := title{focused: id == m.current(), filter: m.filters[id].Text, head: kit.Head{Count: -1}, text: strings.ToUpper(string(id[:1])) + string(id[1:])}
 	if p, ok := m.panes[id]; ok {
 		t.head, t.text = p.Head(), p.Spec().Title
 		if t.head.Title != "" {

@@ -19,11 +19,17 @@ func footerLine(alerts []string, notice kit.Tell, keys []kit.KeySpec, th theme.T
 		}
 	}
 	least := min(kit.Width(left), max(width*2/5, 12))
+	if width < wideFrom && notice.Text == "" && len(alerts) > 0 {
+		least = min(least, 12) // the strip says where the alerts are
+	}
 	shown := fitKeys(keys, width-least-4)
 	right := drawKeys(shown, th)
 	room := width - 2 - keysWidth(shown) - 2
 	if len(shown) == 0 {
 		room = width - 2
+	}
+	if notice.Text == "" && kit.Width(left) > room && room < 24 && len(alerts) > 0 {
+		left = th.Alert + " " + kit.Plural(len(alerts), "alert")
 	}
 	left = kit.Pad(left, max(room, 0), th.Ellipsis)
 	return kit.Cut(" "+th.Paint(tone, left)+"  "+right, width, "")

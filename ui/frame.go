@@ -100,7 +100,9 @@ func stripLine(titles []title, th theme.Theme, width int) string {
 }
 
 // stripCell is the cells that a title takes in the strip, for clicks.
-func stripCell(t title, th theme.Theme, short bool) int { return kit.Width(stripText(t, th, short)) + 2 }
+func stripCell(t title, th theme.Theme, short bool) int {
+	return kit.Width(stripText(t, th, short)) + 2
+}
 
 // stripIsShort reports a width that has no room for the words.
 func stripIsShort(titles []title, th theme.Theme, width int) bool {

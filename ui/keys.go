@@ -72,8 +72,8 @@ func rootKeys() []kit.KeySpec {
 		{ID: actRedraw, Keys: []string{"ctrl+g"}, Help: "redraw", Long: "draw the whole screen again", Group: views},
 		{ID: actMouse, Keys: []string{"M"}, Help: "mouse", Long: "give the mouse to the terminal, to select text, and back", Group: views},
 		{ID: actLock, Keys: []string{"L"}, Help: "lock", Long: "who holds the deploy lock; release or acquire it", Group: acts},
-		{ID: actDeploy, Keys: []string{"D"}, Help: "deploy", Long: "deploy a version", Group: acts, Operation: "deploy", Changes: true, Footer: 20},
-		{ID: actRollback, Keys: []string{"R"}, Help: "roll back", Long: "go back to a version that every host still has", Group: acts, Operation: "rollback", Changes: true, Footer: 21},
+		{ID: actDeploy, Keys: []string{"D"}, Help: "deploy", Long: "deploy a version", Group: acts, Operation: "deploy", Changes: true, Footer: 5},
+		{ID: actRollback, Keys: []string{"R"}, Help: "roll back", Long: "go back to a version that every host still has", Group: acts, Operation: "rollback", Changes: true, Footer: 6},
 		{ID: actQuit, Keys: []string{"q", "ctrl+c"}, Help: "quit", Long: "leave; asks while a change runs", Group: views},
 	}
 	for i, id := range overview() {

@@ -113,7 +113,8 @@ func (l *layout) sideBySide(wants map[kit.PaneID]int) {
 	inner := h - 4
 	tasks := between(wants[kit.Tasks], 3, max(inner/4, 3))
 	accessories := between(wants[kit.Accessories], 2, max(inner/4, 2))
-	hosts := max(inner-tasks-accessories, 1)
+	hosts := between(wants[kit.Hosts], 1, max(inner-tasks-accessories, 1))
+	tasks = max(inner-hosts-accessories, 1) // what is left over shows history
 	l.columns = append(l.columns, stack(rect{0, l.body.y, left, h},
 		[]kit.PaneID{kit.Hosts, kit.Accessories, kit.Tasks}, []int{hosts, accessories, tasks}))
 	inner = h - 3

@@ -14,6 +14,7 @@ import (
 type segment struct {
 	drop   int // the highest goes first; 0 stays
 	right  bool
+	tight  bool // belongs to the segment before it
 	pieces []piece
 }
 
@@ -50,20 +51,19 @@ func appSegment(s *summary, th theme.Theme) segment {
 	if word == "" {
 		word = "default"
 	}
-	if th.NoColor && th.Production {
-		word = "[" + word + "]"
-	}
-	surface := theme.Bar
+	surface, arrow := theme.Bar, " "+th.Active+" "
 	if th.Production {
-		surface, word = theme.Tint, " "+word+" "
+		surface, arrow, word = theme.Tint, " "+th.Active, " "+word+" "
 	}
 	return segment{pieces: []piece{
-		{theme.Bar, theme.Strong, kit.Clean(name)}, {theme.Bar, theme.Dim, " " + th.Active + " "}, {surface, theme.Brand, kit.Clean(word)},
+		{theme.Bar, theme.Strong, kit.Clean(name)}, {theme.Bar, theme.Dim, arrow}, {surface, theme.Brand, kit.Clean(word)},
 	}}
 }
 
 func versionSegment(s *summary, th theme.Theme, now time.Time) segment {
 	switch {
+	case !s.known:
+		return segment{}
 	case len(s.versions) == 0 && s.live < s.hosts:
 		return segment{drop: 6, pieces: []piece{{theme.Bar, theme.Dim, "version unknown"}}}
 	case len(s.versions) == 0:
@@ -82,13 +82,15 @@ func bySegment(s *summary, th theme.Theme, now time.Time) segment {
 	if s.by != "" {
 		text += " by " + kit.Clean(s.by)
 	}
-	return segment{drop: 5, pieces: []piece{{theme.Bar, theme.Dim, text}}}
+	return segment{drop: 5, tight: true, pieces: []piece{{theme.Bar, theme.Dim, th.Dot + " " + text}}}
 }
 
 func lockSegment(s *summary, now time.Time) segment {
 	lock := s.app.Lock
 	switch {
-	case !s.known || lock.SeenAt.IsZero():
+	case !s.known:
+		return segment{}
+	case lock.SeenAt.IsZero():
 		return segment{drop: 9, pieces: []piece{{theme.Bar, theme.Dim, "lock unknown"}}}
 	case !lock.Held:
 		return segment{drop: 4, pieces: []piece{{theme.Bar, theme.Dim, "lock free"}}}
@@ -150,15 +152,11 @@ func liveSegment(s *summary, th theme.Theme, now time.Time) segment {
 
 // line sets segments from the left and the right on a surface, as many as fit.
 func line(segments []segment, surface theme.Surface, th theme.Theme, width int) string {
-	const gap = 3
 	need := func() int {
 		total := 2
-		for i, s := range segments {
+		for _, s := range segments {
 			if w := s.width(); w > 0 {
-				total += w
-				if i > 0 {
-					total += gap
-				}
+				total += w + s.gap()
 			}
 		}
 		return total
@@ -188,8 +186,8 @@ func line(segments []segment, surface theme.Surface, th theme.Theme, width int) 
 			b, total = &right, &rw
 		}
 		if b == &right || lw > 1 {
-			b.WriteString(th.On(surface, theme.Text, kit.Space(gap)))
-			w += gap
+			b.WriteString(th.On(surface, theme.Text, kit.Space(s.gap())))
+			w += s.gap()
 		}
 		for _, p := range s.pieces {
 			b.WriteString(th.On(p.surface, p.tone, p.text))
@@ -199,6 +197,13 @@ func line(segments []segment, surface theme.Surface, th theme.Theme, width int) 
 	right.WriteString(th.On(surface, theme.Text, " "))
 	fill := th.On(surface, theme.Text, kit.Space(width-lw-rw))
 	return kit.Cut(left.String()+fill+right.String(), width, "")
+}
+
+func (s segment) gap() int {
+	if s.tight {
+		return 1
+	}
+	return 3
 }
 
 func (s segment) width() int {

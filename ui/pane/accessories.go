@@ -1,6 +1,8 @@
 package pane
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"binnacle/ops"
@@ -13,15 +15,16 @@ import (
 // for each place where one is configured, whether it runs or not.
 type Accessories struct {
 	rows[berth]
-	seen  []ops.Host
-	apps  []ops.App
-	app   ops.AppID
-	all   []berth
-	kept  []berth
-	at    map[berth]moored
-	head  kit.Head
-	names int
-	hosts int
+	seen   []ops.Host
+	apps   []ops.App
+	app    ops.AppID
+	all    []berth
+	kept   []berth
+	at     map[berth]moored
+	head   kit.Head
+	names  int
+	hosts  int
+	domain string
 }
 
 // berth is an accessory on a host: the identity of a row.
@@ -106,7 +109,7 @@ func (p *Accessories) View() string { return p.view("no accessories in deploy.ym
 func (p *Accessories) index(fleet ops.Fleet, app ops.AppID) {
 	p.seen, p.apps, p.app = fleet.Hosts, fleet.Apps, app
 	p.all, p.at, p.head = p.all[:0], map[berth]moored{}, kit.Head{}
-	p.names, p.hosts = 4, 4
+	p.names, p.hosts, p.domain = 4, 4, domainOf(fleet.Hosts)
 	a, _ := fleet.App(app)
 	for _, acc := range a.Accessories {
 		for _, name := range acc.Hosts {
@@ -119,7 +122,7 @@ func (p *Accessories) index(fleet ops.Fleet, app ops.AppID) {
 				}
 			}
 			p.all, p.at[b] = append(p.all, b), m
-			p.names, p.hosts = max(p.names, kit.Width(b.name)), max(p.hosts, kit.Width(b.host))
+			p.names, p.hosts = max(p.names, kit.Width(b.name)), max(p.hosts, kit.Width(b.host)-len(p.domain))
 			p.count(m)
 		}
 	}
@@ -157,7 +160,7 @@ func (p *Accessories) row(b berth) widget.Row {
 	}
 	cells := []widget.Cell{
 		{Text: kit.Clean(b.name), Tone: theme.Strong},
-		{Text: kit.Clean(b.host), Tone: theme.Text},
+		{Text: kit.Clean(strings.TrimSuffix(b.host, p.domain)), Tone: theme.Text},
 		{Text: kit.Clean(shortImage(image)), Tone: theme.Dim},
 	}
 	switch {

@@ -3,6 +3,7 @@ package pane
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -16,14 +17,15 @@ import (
 // role and version, and the proxies in front of them.
 type Containers struct {
 	rows[ops.ContainerID]
-	seen  []ops.Host
-	apps  []ops.App
-	app   ops.AppID
-	all   []place
-	kept  []ops.ContainerID
-	at    map[ops.ContainerID]int // → index in all
-	head  kit.Head
-	width struct{ role, host, version int }
+	seen   []ops.Host
+	apps   []ops.App
+	app    ops.AppID
+	all    []place
+	kept   []ops.ContainerID
+	at     map[ops.ContainerID]int // → index in all
+	head   kit.Head
+	width  struct{ role, host, version int }
+	domain string
 }
 
 // place is a container with what decides how it is shown.
@@ -102,7 +104,7 @@ func (p *Containers) View() string { return p.view("no containers seen yet") }
 func (p *Containers) index(fleet ops.Fleet, app ops.AppID) {
 	p.seen, p.apps, p.app = fleet.Hosts, fleet.Apps, app
 	p.all = p.all[:0]
-	p.head = kit.Head{}
+	p.head, p.domain = kit.Head{}, domainOf(fleet.Hosts)
 	p.width.role, p.width.host, p.width.version = 4, 4, 7
 	mine := hostsOf(fleet, app)
 	roles := map[string]int{}
@@ -142,7 +144,7 @@ func (p *Containers) add(c ops.Container, host int, h *ops.Host, roles map[strin
 	}
 	p.all = append(p.all, place{Container: c, host: host, role: role})
 	p.width.role = max(p.width.role, kit.Width(c.Role))
-	p.width.host = max(p.width.host, kit.Width(c.Host))
+	p.width.host = max(p.width.host, kit.Width(c.Host)-len(p.domain))
 	p.width.version = max(p.width.version, kit.Width(kit.Version(c.Version)))
 	switch {
 	case stale(*h):
@@ -210,7 +212,7 @@ func (p *Containers) row(key ops.ContainerID) widget.Row {
 	}
 	cells := []widget.Cell{
 		{Text: kit.Clean(c.Role), Tone: old},
-		{Text: kit.Clean(c.Host), Tone: old},
+		{Text: kit.Clean(strings.TrimSuffix(c.Host, p.domain)), Tone: old},
 		{Text: kit.Clean(kit.Version(c.Version)), Tone: max(old, theme.Text)},
 	}
 	if c.Running() {

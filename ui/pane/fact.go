@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"binnacle/ops"
 	"binnacle/ui/kit"
@@ -19,7 +20,7 @@ func stale(h ops.Host) bool { return h.Link != ops.LinkLive }
 // since is the age of a host's facts in words: "unknown, seen 3 m ago".
 func since(h ops.Host, now time.Time) string {
 	if h.SeenAt.IsZero() {
-		return "unknown, never seen"
+		return "not seen yet"
 	}
 	return "unknown, seen " + kit.Span(now.Sub(h.SeenAt)) + " ago"
 }
@@ -131,6 +132,23 @@ func shortImage(ref string) string {
 func shortID(id string) string {
 	id = strings.TrimPrefix(id, "sha256:")
 	return id[:min(12, len(id))]
+}
+
+// domainOf is the domain that all hosts share, with its dot; "" when they share
+// none. Rows leave it out.
+func domainOf(hosts []ops.Host) string {
+	domain := ""
+	for i := range hosts {
+		_, rest, found := strings.Cut(hosts[i].Name, ".")
+		if !found || !strings.ContainsFunc(rest, unicode.IsLetter) || domain != "" && domain != "."+rest {
+			return ""
+		}
+		domain = "." + rest
+	}
+	if len(hosts) < 2 {
+		return ""
+	}
+	return domain
 }
 
 // surface is what a row lies on.

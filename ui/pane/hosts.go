@@ -17,14 +17,15 @@ import (
 // Hosts lists the servers with their reachability and their own figures.
 type Hosts struct {
 	rows[string]
-	hosts map[string]int // name → index in the fleet
-	all   []string       // the app's hosts in configuration order
-	kept  []string       // filtered and ordered
-	head  kit.Head
-	seen  []ops.Host
-	apps  []ops.App
-	app   ops.AppID
-	names int // width of the longest name
+	hosts  map[string]int // name → index in the fleet
+	all    []string       // the app's hosts in configuration order
+	kept   []string       // filtered and ordered
+	head   kit.Head
+	seen   []ops.Host
+	apps   []ops.App
+	app    ops.AppID
+	names  int    // width of the longest name
+	domain string // what all names end with
 }
 
 // NewHosts makes the pane.
@@ -96,7 +97,7 @@ func (p *Hosts) index(fleet ops.Fleet, app ops.AppID) {
 	p.hosts = make(map[string]int, len(fleet.Hosts))
 	p.all = p.all[:0]
 	p.head = kit.Head{}
-	p.names = 4
+	p.names, p.domain = 4, domainOf(fleet.Hosts)
 	mine := hostsOf(fleet, app)
 	for i := range fleet.Hosts {
 		h := &fleet.Hosts[i]
@@ -105,7 +106,7 @@ func (p *Hosts) index(fleet ops.Fleet, app ops.AppID) {
 		}
 		p.hosts[h.Name] = i
 		p.all = append(p.all, h.Name)
-		p.names = max(p.names, kit.Width(h.Name))
+		p.names = max(p.names, kit.Width(h.Name)-len(p.domain))
 		switch {
 		case h.Link == ops.LinkLost:
 			p.head.Bad++
@@ -165,7 +166,7 @@ func (p *Hosts) columns() []widget.Column {
 
 func (p *Hosts) row(name string) widget.Row {
 	h, th := p.host(name), p.scene.Theme
-	title := widget.Cell{Text: kit.Clean(h.Name), Tone: theme.Strong}
+	title := widget.Cell{Text: kit.Clean(strings.TrimSuffix(h.Name, p.domain)), Tone: theme.Strong}
 	switch h.Link {
 	case ops.LinkLost:
 		return widget.Row{
@@ -255,7 +256,7 @@ func lostText(h *ops.Host, scene kit.Scene) string {
 
 // contents sums up what runs on a host: "web v2, db, redis, proxy".
 func contents(h *ops.Host) string {
-	var out []string
+	var out, accessories, proxies []string
 	other := 0
 	for i := range h.Containers {
 		c := &h.Containers[i]
@@ -266,13 +267,14 @@ func contents(h *ops.Host) string {
 		case ops.KindApp:
 			out = append(out, c.Role+" "+kit.Version(c.Version))
 		case ops.KindAccessory:
-			out = append(out, c.Accessory)
+			accessories = append(accessories, c.Accessory)
 		case ops.KindProxy:
-			out = append(out, "proxy")
+			proxies = append(proxies, "proxy")
 		default:
 			other++
 		}
 	}
+	out = append(append(out, accessories...), proxies...)
 	if other > 0 {
 		out = append(out, kit.Plural(other, "other"))
 	}

@@ -99,7 +99,7 @@ func (p *Tasks) index(tasks []ops.Task, app ops.AppID) {
 		}
 		p.all = append(p.all, t.ID)
 		p.at[t.ID] = i
-		p.wide = max(p.wide, kit.Width(t.Title))
+		p.wide = max(p.wide, kit.Width(shortTitle(t)))
 		if !t.Status.Ended() {
 			running++
 		}
@@ -140,7 +140,7 @@ func (p *Tasks) row(id ops.TaskID) widget.Row {
 		title, note = theme.Strong, theme.Busy
 	}
 	return widget.Row{Mark: statusMark(t.Status, th), Cells: []widget.Cell{
-		{Text: kit.Clean(t.Title), Tone: title},
+		{Text: kit.Clean(shortTitle(t)), Tone: title},
 		{Text: kit.Took(t.Elapsed(p.scene.Now)), Tone: theme.Text},
 		{Text: kit.Clean(t.User), Tone: theme.Dim},
 		when,
@@ -149,6 +149,11 @@ func (p *Tasks) row(id ops.TaskID) widget.Row {
 }
 
 // Helpers
+
+// shortTitle leaves out the destination, which the status line says.
+func shortTitle(t *ops.Task) string {
+	return strings.TrimSuffix(t.Title, " → "+t.App.Destination())
+}
 
 // statusMark is the symbol of a task's or step's status.
 func statusMark(s ops.Status, th theme.Theme) widget.Cell {

@@ -76,7 +76,7 @@ func plainStyle(style lipgloss.Style, s Surface, t Tone) lipgloss.Style {
 	switch s {
 	case Cursor, Chip, Danger, Tint:
 		style = style.Reverse(true)
-	case Marked, Match:
+	case Match:
 		style = style.Underline(true)
 	case Bar:
 		style = style.Bold(t == Strong || t == Brand)

@@ -50,7 +50,7 @@ func (t *Table[K]) Layout(columns []Column, width int, th theme.Theme) {
 		return
 	}
 	t.columns, t.width, t.options = slices.Clone(columns), width, th.Options
-	t.widths, t.gap = share(columns, width-markWidth)
+	t.widths, t.gap = share(columns, width-markWidth-1) // and a blank before the border
 	t.cache = map[K]drawn{}
 }
 
@@ -164,6 +164,8 @@ func share(columns []Column, width int) ([]int, int) {
 			break
 		}
 	}
+	for need(2) > width+2 && dropLuxury(columns, widths) { // rather air than the last column
+	}
 	gap := 1
 	if need(2) <= width+2 {
 		gap = 2
@@ -196,10 +198,17 @@ func share(columns []Column, width int) ([]int, int) {
 	return widths, gap
 }
 
-func dropOne(columns []Column, widths []int) bool {
+// luxury is the Drop from which a column is shown only where there is plenty of room.
+const luxury = 7
+
+func dropOne(columns []Column, widths []int) bool { return dropFrom(1, columns, widths) }
+
+func dropLuxury(columns []Column, widths []int) bool { return dropFrom(luxury, columns, widths) }
+
+func dropFrom(least int, columns []Column, widths []int) bool {
 	worst := -1
 	for i, c := range columns {
-		if widths[i] > 0 && c.Drop > 0 && (worst < 0 || c.Drop > columns[worst].Drop) {
+		if widths[i] > 0 && c.Drop >= least && (worst < 0 || c.Drop > columns[worst].Drop) {
 			worst = i
 		}
 	}

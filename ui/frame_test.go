@@ -1,0 +1,105 @@
+package ui_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"binnacle/ops"
+	"binnacle/ui"
+	"binnacle/ui/theme"
+)
+
+var update = flag.Bool("rewrite", false, "write the golden frames anew")
+
+// golden compares a frame with the one that was looked at and kept.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "frames", name+".txt")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path) //nolint:gosec // a file of this package
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSuffix(string(want), "\n") != got {
+		t.Errorf("frame %s changed; look at it, then run the tests with -rewrite\n--- got\n%s\n--- want\n%s", name, got, want)
+	}
+}
+
+// plain is a frame without colours, blanks at line ends cut.
+func plain(frame string) string {
+	lines := strings.Split(ansi.Strip(frame), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func scenes() map[string][]ops.Event {
+	all := func(parts ...[]ops.Event) []ops.Event {
+		var out []ops.Event
+		for _, p := range parts {
+			out = append(out, p...)
+		}
+		return out
+	}
+	mixed := all(fleet(), up("web-2", 49, container("web-2", "web", "v3", "running"), container("web-2", "web", "v2", "exited"), proxy("web-2")))
+	return map[string][]ops.Event{
+		"empty":      nil,
+		"connecting": {shop(), ops.HostConnecting{Host: "web-1", At: noon()}, ops.HostConnecting{Host: "web-2", At: noon()}},
+		"live":       all(fleet(), deployed()),
+		"lost":       all(fleet(), deployed(), lost("web-3")),
+		"deploying":  all(fleet(), deployed(), deploying()),
+		"failed":     all(fleet(), deployed(), failed()),
+		"deadlock":   all(fleet(), []ops.Event{deadLock()}),
+		"mixed":      mixed,
+		"big":        big(200),
+	}
+}
+
+func TestFrames(t *testing.T) {
+	for name, events := range scenes() {
+		for _, size := range [][2]int{{80, 24}, {120, 34}, {140, 40}, {200, 50}} {
+			t.Run(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), func(t *testing.T) {
+				s := newWorld(events...).stage(t, size[0], size[1])
+				golden(t, fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), plain(s.Frame()))
+			})
+		}
+	}
+}
+
+func TestThemes(t *testing.T) {
+	for name, o := range map[string]theme.Options{
+		"dark": {Dark: true}, "light": {}, "dark-contrast": {Dark: true, HighContrast: true}, "light-contrast": {HighContrast: true},
+		"no-color": {Dark: true, NoColor: true}, "ascii": {Dark: true, ASCII: true, NoColor: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o2 := newWorld(scenes()["lost"]...).options()
+			o2.Theme = o
+			frame, err := ui.Render(t.Context(), o2, 120, 34)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "theme-"+name, frame)
+			if o.ASCII && strings.IndexFunc(frame, func(r rune) bool { return r > 0x7e }) >= 0 {
+				t.Error("an ASCII frame has other symbols")
+			}
+			if o.NoColor && (strings.Contains(frame, "38;2;") || strings.Contains(frame, "48;2;")) {
+				t.Error("a frame without colours has colours")
+			}
+		})
+	}
+}
