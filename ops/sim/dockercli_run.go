@@ -190,11 +190,9 @@ func (d dockerCommand) envFrom(f flagSet) ([]string, error) {
 	}
 	for _, pair := range f.values["env"] {
 		if !strings.Contains(pair, "=") {
-			v := d.env.Get(pair)
-			if !v.IsSet() {
-				continue
+			if v := d.env.Get(pair); v.IsSet() {
+				pair += "=" + v.String()
 			}
-			pair += "=" + v.String()
 		}
 		out = mergeEnv(out, []string{pair})
 	}

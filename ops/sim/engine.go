@@ -81,6 +81,7 @@ type container struct {
 	health     *capi.Health
 	log        logBuffer
 	cursor     time.Time // logs have been made up to here
+	planned    []logLine // lines of requests that are still being answered
 	seed       uint64
 	files      *fileSystem
 	cancelTask func()
@@ -347,18 +348,16 @@ func (c *container) envValue(name string) string {
 func mergeEnv(base, over []string) []string {
 	out := append([]string(nil), base...)
 	for _, kv := range over {
-		name, _, assigned := strings.Cut(kv, "=")
+		name, _, _ := strings.Cut(kv, "=")
 		at := -1
 		for i, have := range out {
 			if k, _, _ := strings.Cut(have, "="); k == name {
 				at = i
 			}
 		}
-		switch {
-		case !assigned: // a name alone takes nothing over
-		case at >= 0:
+		if at >= 0 {
 			out[at] = kv
-		default:
+		} else {
 			out = append(out, kv)
 		}
 	}

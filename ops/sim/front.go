@@ -44,6 +44,9 @@ func (f *proxyFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	got := visited{visitor: v, status: http.StatusNotFound, took: 200 * time.Microsecond}
 	rt := h.proxy.match(r.Host, r.URL.Path)
 	body, done := f.serve(rt, &got)
+	if got.reached && r.URL.Path != "/up" {
+		got.target.planned = append(got.target.planned, got.appLines()...)
+	}
 	h.mu.Unlock()
 	if got.reached {
 		_ = sleep(r.Context(), h.fleet.clock, got.took)
@@ -54,10 +57,6 @@ func (f *proxyFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.advanceLocked(h.now())
 	h.traffic.count(got, 1)
 	h.sayLocked(c, got.proxyLine())
-	if got.reached && r.URL.Path != "/up" {
-		got.target.log.add(got.appLines()...)
-		h.signal()
-	}
 	h.mu.Unlock()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("X-Request-Id", got.id())

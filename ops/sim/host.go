@@ -66,16 +66,15 @@ func (h *host) signal() {
 
 // advanceLocked works out everything that was printed up to now.
 func (h *host) advanceLocked(now time.Time) {
-	fresh := map[*container][]logLine{}
-	h.traffic.advance(now, func(c *container, l logLine) { fresh[c] = append(fresh[c], l) })
+	h.traffic.advance(now, func(c *container, l logLine) { c.planned = append(c.planned, l) })
 	for _, c := range h.engine.containers {
 		if c.alive() && c.cursor.Before(now) {
-			fresh[c] = append(fresh[c], c.program.lines(c, c.cursor, now)...)
+			c.planned = append(c.planned, c.program.lines(c, c.cursor, now)...)
 			c.cursor = now
 		}
-	}
-	for c, lines := range fresh {
-		c.log.add(lines...)
+		if len(c.planned) > 0 {
+			c.planned = c.log.addUntil(now, c.planned)
+		}
 	}
 }
 
@@ -100,6 +99,15 @@ func (h *host) answerLocked(c *container, now time.Time) int {
 		return 503
 	}
 	return status
+}
+
+// healthyLocked is what a container's own health check finds.
+func (h *host) healthyLocked(c *container, now time.Time) bool {
+	if s, ok := c.program.(*script); ok && s.status == 0 { // it serves nothing: being there is enough
+		return !now.Before(c.started.Add(s.ready)) && !h.faults.has(FailingHealth)
+	}
+	status := h.answerLocked(c, now)
+	return status >= 200 && status <= 299
 }
 
 // follow keeps the host's logs flowing until the returned function is called.

@@ -154,6 +154,9 @@ func (e *engine) startLocked(c *container, now time.Time) {
 	if c.image.Runs == Proxies {
 		e.h.proxy.restore(e.volumeOf(c, "/home/kamal-proxy/.config/kamal-proxy"))
 	}
+	if c.image.Runs == StoresSQL { // the server insists on a data directory that is its own
+		_ = e.rootOf(c).change("/var/lib/postgresql/data", func(n *node) { n.mode = 0o700 })
+	}
 	e.planHealth(c)
 	e.planEnd(c)
 	e.h.signal()
@@ -167,6 +170,7 @@ func (e *engine) endLocked(c *container, now time.Time, how ending) {
 		c.cancelTask = nil
 	}
 	c.status, c.finished, c.exitCode, c.oom, c.pid = capi.StateExited, now, how.code, how.oom, 0
+	c.planned = nil
 	if how.oom {
 		e.emit(c, "oom", nil)
 	}
@@ -235,7 +239,7 @@ func (e *engine) nextHealth(c *container, run int, interval time.Duration) {
 		}
 		was := c.health.Status
 		next := capi.Health{Status: capi.Healthy}
-		if status := e.h.answerLocked(c, now); status < 200 || status > 299 {
+		if !e.h.healthyLocked(c, now) {
 			next = capi.Health{Status: was, FailingStreak: c.health.FailingStreak + 1}
 			if retries := max(c.config.Healthcheck.Retries, 1); next.FailingStreak >= retries {
 				next.Status = capi.Unhealthy

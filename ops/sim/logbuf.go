@@ -30,6 +30,20 @@ func (b *logBuffer) add(lines ...logLine) {
 	}
 }
 
+// addUntil appends the lines that are due and returns those of the future.
+func (b *logBuffer) addUntil(now time.Time, lines []logLine) []logLine {
+	var due, later []logLine
+	for _, l := range lines {
+		if l.at.After(now) {
+			later = append(later, l)
+		} else {
+			due = append(due, l)
+		}
+	}
+	b.add(due...)
+	return later
+}
+
 // end is the sequence number that the next line will get.
 func (b *logBuffer) end() int64 { return b.first + int64(len(b.lines)) }
 
