@@ -26,6 +26,8 @@ func run(ctx context.Context, args []string) int {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 	}
+	program.Console = console
+	program.Demo = func(ctx context.Context, d cli.DemoRequest) error { return demo(ctx, program, d) }
 	return program.Run(ctx, args)
 }
 

@@ -33,7 +33,8 @@ type Options struct {
 	Filter      config.Filter
 	Strict      bool
 	StateDir    string       // where journals go; none when empty
-	Ask         remote.Asker // nil: nobody is there
+	Ask         remote.Asker // nil: nobody is there, unless OnScreen
+	OnScreen    bool         // questions go into the State, for a console
 	Log         *slog.Logger
 	KnownHosts  []string // in place of ssh_config's; for fleets that bring their own
 }
@@ -49,6 +50,7 @@ type Session struct {
 	Store     *ops.Store
 	Engine    *ops.Engine
 	App       ops.AppID
+	Questions *Questions // set when they go OnScreen
 
 	options Options
 	pool    *remote.Pool
@@ -99,10 +101,18 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 		Config: cfg, Selection: selection, Warnings: warnings, Redactor: redactor, options: o,
 		App: ops.NewAppID(cfg.Service(), cfg.Destination()),
 	}
+	s.Store = ops.NewStore(ctx)
+	if o.OnScreen {
+		s.Questions = &Questions{store: s.Store}
+		o.Ask = s.Questions
+	}
 	s.pool = remote.NewPool(ctx, settings, remote.Local{Dir: o.Dir, KnownHosts: o.KnownHosts}, o.Ask, o.Log)
 	s.World = NewWorld(s.pool, NewLocal(o.Dir))
-	s.Store = ops.NewStore(ctx)
-	s.Store.Emit(ops.AppOpened{App: describe(cfg), Hosts: cfg.AllHosts()})
+	everything, err := cfg.Select(config.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	s.Store.Emit(ops.AppOpened{App: describe(cfg), Hosts: everything.Hosts()})
 	s.who = sync.OnceValue(func() identity { return whoAmI(ctx, o.Dir) })
 	s.Engine = ops.NewEngine(s.World, s.Store, s.journals(), redactor, ops.Identity{
 		User: loginName(), Host: machine(), PID: os.Getpid(),

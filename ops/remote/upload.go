@@ -89,7 +89,7 @@ func (e *exact) Read(b []byte) (int, error) {
 
 // receive writes stdin to a new file that only the user can read.
 func receive(temp string) string {
-	return "set -eC\numask 077\n" + cleanUp(temp) + "cat > " + quotePath(temp) + "\n"
+	return "set -e\numask 077\n" + cleanUp(temp) + "cat > " + quotePath(temp) + "\n"
 }
 
 func cleanUp(temp string) string {

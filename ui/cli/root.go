@@ -23,6 +23,7 @@ import (
 type Program struct {
 	Catalog  ops.Catalog
 	Version  string // of Binnacle
+	Dir      string // the project's folder; the working folder when empty
 	StateDir string // where journals go
 	Stdin    io.Reader
 	Stdout   io.Writer
@@ -118,7 +119,7 @@ func (f *flags) bind(root *cobra.Command) {
 
 func (p Program) options(f *flags) live.Options {
 	o := live.Options{
-		File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir,
+		Dir: p.Dir, File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir,
 		Filter: f.filter(),
 	}
 	if p.Terminal && !f.json {

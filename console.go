@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"binnacle/config"
+	"binnacle/ops"
+	"binnacle/ops/live"
+	"binnacle/ops/operation"
+	"binnacle/ui"
+	"binnacle/ui/cli"
+	"binnacle/ui/kit"
+	"binnacle/ui/pane"
+	"binnacle/ui/theme"
+)
+
+// console opens a project's console. When it is left while a task runs and is
+// to go on, the process stays until the task has ended.
+func console(ctx context.Context, o live.Options) error {
+	o.OnScreen = true
+	s, err := live.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for _, w := range s.Warnings {
+		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: w.String()})
+	}
+	watcher := s.Watch(ctx)
+	defer watcher.Close()
+	follower := s.FollowLogs(ctx)
+	defer follower.Close()
+	keys, err := ui.LoadKeys(filepath.Join(configDir(), "keys.yaml"))
+	if err != nil {
+		return err
+	}
+	outcome, err := ui.Run(ctx, ui.Options{
+		Source: s.Store, Driver: &driver{session: s}, Catalog: operation.Catalog(), App: s.App,
+		Panes:   []kit.Pane{pane.NewTask(s.Store)},
+		Changed: follower.Dirty(), Theme: themeFor(s), Keys: keys,
+		Refresh: func() { watcher.Refresh() },
+	})
+	if err != nil {
+		return err
+	}
+	return wait(ctx, s, outcome.Left)
+}
+
+// wait stays with the tasks that were left running without a screen.
+func wait(ctx context.Context, s *live.Session, left []ops.TaskID) error {
+	failed := false
+	for _, id := range left {
+		if err := s.Engine.Wait(ctx, id); err != nil {
+			return err
+		}
+		task, ok := s.Store.State().Task(id)
+		failed = failed || ok && task.Status != ops.Done
+	}
+	if failed {
+		return fmt.Errorf("%w: see binnacle tasks", cli.ErrFailed)
+	}
+	return nil
+}
+
+// driver carries out the console's intents on a session.
+type driver struct{ session *live.Session }
+
+// Plan plans a request against what the watcher knows of the hosts.
+func (d *driver) Plan(_ context.Context, r ui.Request) (ui.Proposal, error) {
+	op, ok := operation.Catalog().Find(r.Operation)
+	if !ok {
+		return ui.Proposal{}, errors.New("no operation " + r.Operation)
+	}
+	request := live.Request{
+		Operation: op, Params: r.Params, Version: r.Params.Text("version"), SkipHooks: r.SkipHooks,
+		Roles: strings.Join(r.Roles, ","),
+	}
+	if len(r.Roles)+len(r.Hosts) > 0 {
+		request.Filter = &config.Filter{Hosts: r.Hosts, Roles: r.Roles}
+	}
+	id, plan, err := d.session.Plan(request)
+	return ui.Proposal{Task: id, Plan: plan}, err
+}
+
+// Start runs a plan as a task. The task does not end with the screen.
+func (d *driver) Start(p ui.Proposal) error {
+	return d.session.Engine.Start(context.Background(), p.Task, p.Plan)
+}
+
+// Cancel asks a task to stop at a safe point.
+func (d *driver) Cancel(id ops.TaskID) { d.session.Engine.Cancel(id, "you") }
+
+// Answer answers a question.
+func (d *driver) Answer(question string, a ops.Answer) { d.session.Questions.Answer(question, a) }
+
+// Shell lends the terminal to a shell on a host or in a container.
+func (d *driver) Shell(ctx context.Context, t kit.Target) (tea.ExecCommand, error) {
+	if t.Host == "" {
+		return nil, errors.New("choose a host or a container first")
+	}
+	return d.session.World.Shell(ctx, t.Host, t.Container), nil
+}
+
+// Helpers
+
+// themeFor lets production look different from everything else.
+func themeFor(s *live.Session) theme.Options {
+	o := theme.FromEnv(os.Getenv)
+	d := s.Config.Destination()
+	o.Production = d == "" || strings.Contains(d, "prod")
+	return o
+}
+
+// configDir is where the person's own settings are.
+func configDir() string {
+	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "binnacle")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".config", "binnacle")
+}

@@ -1,0 +1,107 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"golang.org/x/term"
+
+	"binnacle/ops"
+	"binnacle/ops/remote"
+)
+
+// Shell is an interactive session on a host, or in a container there, that
+// borrows the terminal while it runs.
+type Shell struct {
+	ctx    context.Context //nolint:containedctx // the caller's shape has no room for one
+	client *remote.Client
+	cmd    string
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+}
+
+// containerShell opens the best shell that a container has.
+const containerShell = `docker exec -it %s sh -c 'command -v bash >/dev/null && exec bash || exec sh'`
+
+// Shell makes an interactive session: in a container when id is given, else the
+// login shell of the host.
+func (w *World) Shell(ctx context.Context, host, containerID string) *Shell {
+	s := &Shell{ctx: ctx, client: w.Host(host).client, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	if containerID != "" {
+		s.cmd = fmt.Sprintf(containerShell, containerID)
+	}
+	return s
+}
+
+// SetStdin says where keys come from.
+func (s *Shell) SetStdin(r io.Reader) { s.in = r }
+
+// SetStdout says where the session is shown.
+func (s *Shell) SetStdout(w io.Writer) { s.out = w }
+
+// SetStderr says where its errors are shown.
+func (s *Shell) SetStderr(w io.Writer) { s.err = w }
+
+// Run lends the terminal to the session until it ends. The terminal is raw
+// meanwhile and comes back as it was.
+func (s *Shell) Run() error {
+	pty := remote.Pty{Term: os.Getenv("TERM"), Stdin: s.in, Stdout: s.out, Stderr: s.err}
+	resize := make(chan remote.Size, 1)
+	pty.Resize = resize
+	if file, ok := s.in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		before, err := term.MakeRaw(int(file.Fd()))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = term.Restore(int(file.Fd()), before) }()
+		pty.Size = sizeOf(file)
+		stop := followSize(file, resize)
+		defer stop()
+	}
+	result, err := s.client.Shell(s.ctx, pty, s.cmd)
+	if err == nil && result.ExitCode != 0 {
+		return &ops.ExitError{Code: result.ExitCode, Signal: result.Signal}
+	}
+	return err
+}
+
+// Helpers
+
+func sizeOf(file *os.File) remote.Size {
+	width, height, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return remote.Size{}
+	}
+	return remote.Size{Width: width, Height: height}
+}
+
+// followSize tells the session when the terminal changes its size.
+func followSize(file *os.File, resize chan<- remote.Size) (stop func()) {
+	changed := make(chan os.Signal, 1)
+	notifyResize(changed)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-changed:
+			case <-done:
+				return
+			}
+			select {
+			case resize <- sizeOf(file):
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(changed)
+		close(done)
+		<-ended
+	}
+}
