@@ -6,7 +6,10 @@
 // One fleet is started for all tests and removed after them, with what a run
 // that was killed before left. Without a Docker engine the tests are left out
 // on a person's machine and fail where CI=true. BINNACLE_KAMAL_PROXY names a
-// real kamal-proxy binary to use in place of the stand-in.
+// real kamal-proxy binary to use in place of the stand-in. BINNACLE_E2E_FLEET
+// names the folder of a fleet that stands already, which the tests then use,
+// empty and leave standing; BINNACLE_PROGRAM a binary to test in place of one
+// built from the source.
 //
 // The pieces: lab is the fleet and what can be done to its hosts, snapshot
 // reads and compares the state that a deploy leaves, golden is what the gem

@@ -19,6 +19,9 @@ import (
 // shared is the fleet of all tests; TestMain alone sets it.
 var shared *lab.Fleet
 
+// binnacle is the path of the program under test; TestMain alone sets it.
+var binnacle string
+
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) (code int) {
@@ -33,6 +36,20 @@ func runTests(m *testing.M) (code int) {
 		return 0
 	}
 	note := func(format string, args ...any) { fmt.Fprintf(os.Stderr, "e2e: "+format+"\n", args...) }
+	program, remove, err := buildProgram(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	defer remove()
+	binnacle = program
+	if dir := os.Getenv("BINNACLE_E2E_FLEET"); dir != "" {
+		if shared, err = lab.Open(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+			return 1
+		}
+		return m.Run()
+	}
 	fleet, err := lab.Start(ctx, lab.Options{Buildx: true, Note: note})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -81,14 +98,14 @@ func stateOf(t *testing.T, fleet *lab.Fleet) snapshot.Fleet {
 	return state
 }
 
-// startLoad sends 100 requests a second to the proxy of each host named.
+// startLoad sends 120 requests a second to the proxy of each host named.
 func startLoad(t *testing.T, fleet *lab.Fleet, hosts ...string) *traffic.Load {
 	t.Helper()
 	targets := map[string]string{}
 	for _, name := range hosts {
 		targets[name] = fleet.Host(name).URL()
 	}
-	load := traffic.Start(t.Context(), traffic.Options{Targets: targets})
+	load := traffic.Start(t.Context(), traffic.Options{Targets: targets, Rate: 120})
 	t.Cleanup(func() { load.Stop() })
 	return load
 }
