@@ -39,6 +39,7 @@ func TestGoldenStories(t *testing.T) {
 				Clock: NewFastClock(time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC), 40),
 			})
 			f.registry.user, f.registry.password = "root", "secret"
+			var state []byte
 			for _, step := range readSteps(t, story) {
 				if step.Step == "10-app-logs-n-3" {
 					until(t, "the detached command to end", func() bool {
@@ -48,7 +49,11 @@ func TestGoldenStories(t *testing.T) {
 				for _, c := range step.Commands {
 					f.replay(t, step.Step, c)
 				}
-				compareState(t, f, story, step.Step)
+				// A step that changed nothing has no file of its own.
+				if data, err := os.ReadFile(path.Join("testdata", story, step.Step+".json")); err == nil {
+					state = data
+				}
+				compareState(t, f, story, step.Step, state)
 				if t.Failed() { // what follows would only repeat it
 					return
 				}
@@ -153,12 +158,8 @@ func (f *fleetUnderTest) newest(host, service string) string {
 	return noContainer
 }
 
-func compareState(t *testing.T, f *fleetUnderTest, story, step string) {
+func compareState(t *testing.T, f *fleetUnderTest, story, step string, data []byte) {
 	t.Helper()
-	data, err := os.ReadFile(path.Join("testdata", story, step+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var want map[string]map[string]any
 	if err := json.Unmarshal(hostHex.ReplaceAll(data, []byte("$1-RANDOM")), &want); err != nil {
 		t.Fatal(err)

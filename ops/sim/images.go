@@ -120,10 +120,15 @@ func (e *engine) pruneImages(all bool, f filters) image.PruneReport {
 		return report // an image of the simulated engine lives by its tags, so that none dangles
 	}
 	for _, img := range e.uniqueImages() {
-		if !f.all("label", func(v string) bool { return hasLabel(img.Labels, v) }) || e.usedLocked(img) {
+		if !f.all("label", func(v string) bool { return hasLabel(img.Labels, v) }) {
 			continue
 		}
-		report.ImagesDeleted = append(report.ImagesDeleted, e.untagLocked(img, e.tagsOf(img)...)...)
+		refs := e.tagsOf(img)
+		if e.usedLocked(img) { // its names go, but for the last one
+			report.ImagesDeleted = append(report.ImagesDeleted, e.untagLocked(img, refs[:len(refs)-1]...)...)
+			continue
+		}
+		report.ImagesDeleted = append(report.ImagesDeleted, e.untagLocked(img, refs...)...)
 		report.ImagesDeleted = append(report.ImagesDeleted, image.DeleteResponse{Deleted: img.id})
 		report.SpaceReclaimed += uint64(img.Size)
 		e.emitEvent(events.ImageEventType, events.ActionDelete, img.id, map[string]string{"name": img.id})
