@@ -20,7 +20,7 @@ import (
 func (e *Engine) ListContainers(ctx context.Context, labels ...string) ([]ops.Container, error) {
 	var out []ops.Container
 	err := e.call(ctx, readTimeout, "docker ps --all", func(ctx context.Context) error {
-		got, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: labelled(labels)})
+		got, err := e.api().ContainerList(ctx, client.ContainerListOptions{All: true, Filters: labelled(labels)})
 		if err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (e *Engine) ListContainers(ctx context.Context, labels ...string) ([]ops.Co
 func (e *Engine) InspectContainer(ctx context.Context, name string) (ops.Inspection, error) {
 	var out ops.Inspection
 	err := e.call(ctx, readTimeout, "docker inspect "+name, func(ctx context.Context) error {
-		got, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
+		got, err := e.api().ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (e *Engine) InspectContainer(ctx context.Context, name string) (ops.Inspect
 // Rename gives a container another name.
 func (e *Engine) Rename(ctx context.Context, name, to string) error {
 	return e.call(ctx, changeTimeout, "docker rename "+name+" "+to, func(ctx context.Context) error {
-		_, err := e.api.ContainerRename(ctx, name, client.ContainerRenameOptions{NewName: to})
+		_, err := e.api().ContainerRename(ctx, name, client.ContainerRenameOptions{NewName: to})
 		return err
 	})
 }
@@ -68,7 +68,7 @@ func (e *Engine) Stop(ctx context.Context, name string, timeout *time.Duration) 
 		bound = *timeout + changeTimeout
 	}
 	return e.call(ctx, bound, command, func(ctx context.Context) error {
-		_, err := e.api.ContainerStop(ctx, name, options)
+		_, err := e.api().ContainerStop(ctx, name, options)
 		return err
 	})
 }

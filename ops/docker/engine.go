@@ -28,12 +28,12 @@ type Dial func(ctx context.Context) (net.Conn, error)
 type Engine struct {
 	host string
 	dial Dial
-	api  *client.Client
 
 	// turn admits one caller at a time to the first contact, in which the API
 	// version is agreed.
 	turn     chan struct{}
 	mu       sync.Mutex
+	client   *client.Client
 	agree    bool
 	failures int      // attempts at a first contact that failed
 	failure  error    // of the last one
@@ -46,26 +46,7 @@ var _ ops.Docker = (*Engine)(nil)
 // before the first call.
 func New(host string, dial func(ctx context.Context) (net.Conn, error)) *Engine {
 	e := &Engine{host: host, dial: dial, turn: make(chan struct{}, 1)}
-	transport := &http.Transport{
-		MaxIdleConns:        idleConns,
-		MaxIdleConnsPerHost: idleConns,
-		IdleConnTimeout:     idleFor,
-		DisableCompression:  true,
-		// No HTTP/2: preparing for it gives the transport a TLS configuration,
-		// from which the client would conclude that the socket speaks TLS.
-		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
-	}
-	api, err := client.New(
-		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
-		client.WithHost("unix:///var/run/docker.sock"),
-		client.WithDialContext(e.connect),
-		client.WithUserAgent("binnacle"),
-	)
-	if err != nil { // only options that are constants here can fail
-		e.dial = func(context.Context) (net.Conn, error) { return nil, err }
-		api = &client.Client{}
-	}
-	e.api = api
+	e.client = e.newClient()
 	return e
 }
 
@@ -77,7 +58,7 @@ func (e *Engine) Close() error {
 	if conn := e.takeSpare(); conn != nil {
 		_ = conn.Close()
 	}
-	return e.api.Close()
+	return e.api().Close()
 }
 
 // Private
@@ -107,7 +88,9 @@ func (e *Engine) call(ctx context.Context, bound time.Duration, command string, 
 	defer cancel()
 	err := e.ready(inner)
 	if err == nil {
-		err = request(inner)
+		if err = request(inner); outdated(err) {
+			e.renew()
+		}
 	}
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = &timeoutError{after: bound}
@@ -159,7 +142,7 @@ func (e *Engine) introduce(ctx context.Context) error {
 	e.mu.Lock()
 	e.spare = conn
 	e.mu.Unlock()
-	if _, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
+	if _, err := e.api().Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		if conn := e.takeSpare(); conn != nil {
 			_ = conn.Close()
 		}
@@ -173,6 +156,46 @@ func (e *Engine) contact() (agreed bool, failures int, last error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.agree, e.failures, e.failure
+}
+
+// newClient makes a client that has not agreed on a version yet.
+func (e *Engine) newClient() *client.Client {
+	transport := &http.Transport{
+		MaxIdleConns:        idleConns,
+		MaxIdleConnsPerHost: idleConns,
+		IdleConnTimeout:     idleFor,
+		DisableCompression:  true,
+		// No HTTP/2: preparing for it gives the transport a TLS configuration,
+		// from which the client would conclude that the socket speaks TLS.
+		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}
+	api, err := client.New(
+		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHost("unix:///var/run/docker.sock"),
+		client.WithDialContext(e.connect),
+		client.WithUserAgent("binnacle"),
+	)
+	if err != nil { // only options that are constants here can fail
+		e.dial = func(context.Context) (net.Conn, error) { return nil, err }
+		return &client.Client{}
+	}
+	return api
+}
+
+func (e *Engine) api() *client.Client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.client
+}
+
+// renew forgets the version agreed on, after the engine was replaced by one
+// that does not speak it.
+func (e *Engine) renew() {
+	e.mu.Lock()
+	before := e.client
+	e.client, e.agree = e.newClient(), false
+	e.mu.Unlock()
+	_ = before.Close()
 }
 
 func (e *Engine) takeSpare() net.Conn {

@@ -50,6 +50,11 @@ func (e *Engine) failed(command string, err error) error {
 
 // Private
 
+// outdated tells that the engine does not speak the version agreed on any more.
+func outdated(err error) bool {
+	return cerrdefs.IsInvalidArgument(err) && strings.Contains(err.Error(), "client version")
+}
+
 // dialError keeps the cause of a failed connection out of the client's sight,
 // which would replace it with advice about a local socket.
 type dialError struct{ cause error }
@@ -124,7 +129,7 @@ func phrases() []phrase {
 		{[]string{"does not support reading"}, always("its logging driver keeps no readable logs",
 			"set logging driver json-file or local in deploy.yml to see logs here")},
 		{[]string{"is not running"}, always("the container is not running", "")},
-		{[]string{"client version"}, always("the Docker engine speaks another API version", "update Docker on this host to 19.03 or newer")},
+		{[]string{"client version", "is not supported by this client"}, always("the Docker engine speaks another API version", "try again; Docker 19.03 or newer is needed")},
 	}
 }
 

@@ -34,7 +34,7 @@ func (e *Engine) Events(ctx context.Context, filter EventFilter, opened func(), 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	return e.call(ctx, 0, "docker events", func(ctx context.Context) error {
-		stream := e.api.Events(ctx, client.EventsListOptions{Filters: filter.query()})
+		stream := e.api().Events(ctx, client.EventsListOptions{Filters: filter.query()})
 		// The client's goroutine is over once it has closed its error channel.
 		defer func() {
 			cancel()

@@ -26,14 +26,14 @@ type ExecResult struct {
 func (e *Engine) Exec(ctx context.Context, name string, argv ...string) (ExecResult, error) {
 	var out ExecResult
 	err := e.call(ctx, readTimeout, "docker exec "+name+" "+strings.Join(argv, " "), func(ctx context.Context) error {
-		made, err := e.api.ExecCreate(ctx, name, client.ExecCreateOptions{AttachStdout: true, AttachStderr: true, Cmd: argv})
+		made, err := e.api().ExecCreate(ctx, name, client.ExecCreateOptions{AttachStdout: true, AttachStderr: true, Cmd: argv})
 		if err != nil {
 			return err
 		}
 		if err := e.attached(ctx, made.ID, &out); err != nil {
 			return err
 		}
-		got, err := e.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
+		got, err := e.api().ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (e *Engine) Exec(ctx context.Context, name string, argv ...string) (ExecRes
 const execOutput = 1 << 20
 
 func (e *Engine) attached(ctx context.Context, id string, out *ExecResult) error {
-	attach, err := e.api.ExecAttach(ctx, id, client.ExecAttachOptions{})
+	attach, err := e.api().ExecAttach(ctx, id, client.ExecAttachOptions{})
 	if err != nil {
 		return err
 	}

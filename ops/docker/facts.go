@@ -12,7 +12,7 @@ import (
 func (e *Engine) Facts(ctx context.Context) (ops.DockerFacts, error) {
 	var out ops.DockerFacts
 	err := e.call(ctx, readTimeout, "docker version", func(ctx context.Context) error {
-		got, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
+		got, err := e.api().ServerVersion(ctx, client.ServerVersionOptions{})
 		if err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ type Info struct {
 func (e *Engine) Info(ctx context.Context) (Info, error) {
 	var out Info
 	err := e.call(ctx, readTimeout, "docker info", func(ctx context.Context) error {
-		got, err := e.api.Info(ctx, client.InfoOptions{})
+		got, err := e.api().Info(ctx, client.InfoOptions{})
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ type DiskUsage struct {
 func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
 	var out DiskUsage
 	err := e.call(ctx, changeTimeout, "docker system df", func(ctx context.Context) error {
-		got, err := e.api.DiskUsage(ctx, client.DiskUsageOptions{})
+		got, err := e.api().DiskUsage(ctx, client.DiskUsageOptions{})
 		if err != nil {
 			return err
 		}

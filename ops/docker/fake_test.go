@@ -49,6 +49,39 @@ func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
+// An engine that was updated, or set back, is spoken to in its new version from
+// the second call on.
+func TestEngineIsReplaced(t *testing.T) {
+	var version atomic.Value
+	var paths []string
+	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Api-Version", version.Load().(string))
+		paths = append(paths, q.URL.Path)
+		switch {
+		case q.URL.Path == "/_ping":
+		case !strings.HasPrefix(q.URL.Path, "/v"+version.Load().(string)+"/"):
+			answer(400, `{"message":"client version 1.41 is too old. Minimum supported API version is 1.44"}`)(w, q)
+		default:
+			_, _ = io.WriteString(w, "[]")
+		}
+	})}
+	go server.Serve(p) //nolint:errcheck // ends with the test
+	t.Cleanup(func() { close(p.done); _ = server.Close() })
+	e := docker.New("vm2", p.dial)
+	defer e.Close() //nolint:errcheck // pipes
+	for _, v := range []string{"1.41", "1.50", "1.44"} {
+		version.Store(v)
+		_, err := e.ListContainers(t.Context())
+		if replaced := v != "1.41"; (err != nil) != replaced {
+			t.Errorf("first call of %s: %v", v, err)
+		}
+		if _, err := e.ListContainers(t.Context()); err != nil {
+			t.Errorf("second call of %s: %v, asked %v", v, err, paths)
+		}
+	}
+}
+
 // fake is an Engine before a handler, of an engine that speaks API 1.41.
 func fake(t *testing.T, handle http.HandlerFunc) (*docker.Engine, *pipes) {
 	t.Helper()

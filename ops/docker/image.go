@@ -24,7 +24,7 @@ func (e *Engine) Pull(ctx context.Context, ref string, auth ops.RegistryAuth, pr
 		if err != nil {
 			return err
 		}
-		stream, err := e.api.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: header})
+		stream, err := e.api().ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: header})
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (e *Engine) Pull(ctx context.Context, ref string, auth ops.RegistryAuth, pr
 func (e *Engine) InspectImage(ctx context.Context, ref string) (ops.Image, error) {
 	var out ops.Image
 	err := e.call(ctx, readTimeout, "docker image inspect "+ref, func(ctx context.Context) error {
-		got, err := e.api.ImageInspect(ctx, ref)
+		got, err := e.api().ImageInspect(ctx, ref)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (e *Engine) InspectImage(ctx context.Context, ref string) (ops.Image, error
 func (e *Engine) ListImages(ctx context.Context, labels ...string) ([]ops.Image, error) {
 	var out []ops.Image
 	err := e.call(ctx, readTimeout, "docker image ls", func(ctx context.Context) error {
-		got, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: labelled(labels)})
+		got, err := e.api().ImageList(ctx, client.ImageListOptions{Filters: labelled(labels)})
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (e *Engine) ListImages(ctx context.Context, labels ...string) ([]ops.Image,
 // Tag gives an image another reference, taking it from the image that has it.
 func (e *Engine) Tag(ctx context.Context, ref, target string) error {
 	return e.call(ctx, changeTimeout, "docker tag "+ref+" "+target, func(ctx context.Context) error {
-		_, err := e.api.ImageTag(ctx, client.ImageTagOptions{Source: ref, Target: target})
+		_, err := e.api().ImageTag(ctx, client.ImageTagOptions{Source: ref, Target: target})
 		return err
 	})
 }
@@ -103,7 +103,7 @@ func (e *Engine) RemoveImage(ctx context.Context, ref string, force bool) error 
 		command = "docker image rm --force " + ref
 	}
 	err := e.call(ctx, changeTimeout, command, func(ctx context.Context) error {
-		_, err := e.api.ImageRemove(ctx, ref, client.ImageRemoveOptions{Force: force, PruneChildren: true})
+		_, err := e.api().ImageRemove(ctx, ref, client.ImageRemoveOptions{Force: force, PruneChildren: true})
 		return err
 	})
 	if errors.Is(err, ops.ErrNotFound) {

@@ -51,7 +51,7 @@ func (e *Engine) Logs(ctx context.Context, name string, options LogOptions, line
 		if options.Tail != 0 {
 			request.Tail = strconv.Itoa(max(options.Tail, 0))
 		}
-		stream, err := e.api.ContainerLogs(ctx, name, request)
+		stream, err := e.api().ContainerLogs(ctx, name, request)
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ type Sample struct {
 func (e *Engine) Stats(ctx context.Context, name string) (Sample, error) {
 	var out Sample
 	err := e.call(ctx, readTimeout, "docker stats --no-stream "+name, func(ctx context.Context) error {
-		got, err := e.api.ContainerStats(ctx, name, client.ContainerStatsOptions{})
+		got, err := e.api().ContainerStats(ctx, name, client.ContainerStatsOptions{})
 		if err != nil {
 			return err
 		}
