@@ -22,7 +22,7 @@ func (c *Config) check() Errors {
 	if c.RetainContainers() < 1 {
 		v.fail("retain_containers", "Must retain at least 1 container", "")
 	}
-	if service := c.root.sub("service"); service.Present() && (service.kind != String || !serviceName.MatchString(service.text)) {
+	if service := c.root.sub("service"); service.Present() && (service.kind != String && service.kind != Symbol || !serviceName.MatchString(service.text)) {
 		v.fail("service", "Service name can only include alphanumeric characters, hyphens, and underscores", "")
 	}
 	v.hooks()
@@ -123,16 +123,11 @@ func (v *checker) hooks() {
 // mergedProxies checks each role's proxy section as it is after merging with the
 // root's, then that automatic certificates have one server.
 func (v *checker) mergedProxies() {
-	examples, err := loadSchema()
-	if err != nil {
-		v.fail("", err.Error(), "")
-		return
-	}
 	for _, role := range v.config.roles {
 		if !role.Proxied() {
 			continue
 		}
-		merged := &validator{schema: examples}
+		merged := &validator{schema: v.config.schema}
 		merged.proxy(role.proxy.section, "proxy", true)
 		for _, problem := range merged.problems {
 			problem.Hint = joinHints(fmt.Sprintf("in the proxy section of role %s merged with the root's", role.name), problem.Hint)

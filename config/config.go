@@ -25,6 +25,7 @@ type Config struct {
 	environment *environment
 	files       []string
 	root        Value
+	schema      schema
 	binnacle    *yaml.Node
 
 	roles       []*Role

@@ -91,8 +91,12 @@ func Load(ctx context.Context, options Options) (*Config, []Warning, error) {
 	if err != nil {
 		return nil, nil, asErrors(err)
 	}
-	problems := validate(d.root, options)
-	c := d.config()
+	examples, err := loadSchema()
+	if err != nil {
+		return nil, nil, err
+	}
+	problems := validate(d.root, options, examples)
+	c := d.config(examples)
 	problems = problems.with(c.check())
 	if len(problems) > 0 {
 		return nil, d.warnings, problems
@@ -212,8 +216,8 @@ func readSource(ctx context.Context, path string, options Options, env *environm
 }
 
 // config builds the questions over a tree that passed validation.
-func (d *document) config() *Config {
-	c := &Config{options: d.options, environment: d.env, root: d.root, binnacle: d.binnacle, warnings: d.warnings}
+func (d *document) config(examples schema) *Config {
+	c := &Config{schema: examples, options: d.options, environment: d.env, root: d.root, binnacle: d.binnacle, warnings: d.warnings}
 	for _, s := range d.sources {
 		c.files = append(c.files, s.path)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // maxNodes bounds what aliases may expand to.
-const maxNodes = 200_000
+const maxNodes = 50_000
 
 var yamlErrorLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s+)?line (\d+): `)
 

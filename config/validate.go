@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,11 +18,7 @@ var kamalCommands = []string{
 
 // validate checks the merged file section by section, in Kamal's order. Checks
 // that concern several sections come after it, see Config.check.
-func validate(root Value, options Options) Errors {
-	examples, err := loadSchema()
-	if err != nil {
-		return Errors{{Problem: err.Error()}}
-	}
+func validate(root Value, options Options, examples schema) Errors {
 	v := &validator{schema: examples, hints: spellingHints(root, options)}
 	v.against(root, examples.section("configuration"), "")
 	v.roles(root)
@@ -39,6 +36,7 @@ func validate(root Value, options Options) Errors {
 	v.proxy(root.sub("proxy"), "proxy", root.has("proxy"))
 	v.section(root, "ssh")
 	v.section(root, "sshkit")
+	v.texts(root)
 	return v.problems
 }
 
@@ -242,8 +240,35 @@ func (v *validator) output(output Value) {
 		{"otel", "endpoint", "OTel endpoint is required"},
 		{"file", "path", "file path is required"},
 	} {
-		if settings, ok := output.get(required.key); ok && settings.kind == Map && !settings.sub(required.field).Present() {
+		if settings, ok := output.get(required.key); ok && settings.kind == Map && !settings.sub(required.field).truthy() {
 			v.fail(settings.at, "", required.problem, "set output: "+required.key+": "+required.field)
+		}
+	}
+}
+
+// texts checks values that any scalar would fit by their example, but that the gem
+// can only use when they are texts.
+func (v *validator) texts(root Value) {
+	for _, path := range [][]string{{"hooks_path"}, {"ssh", "proxy"}, {"output", "otel", "endpoint"}, {"output", "file", "path"}} {
+		if value := root.sub(path...); value.truthy() && value.stringish() && value.kind != String {
+			v.fail(value.at, strings.Join(path, "/"), "should be a string", "quote it")
+		}
+	}
+	if server := root.sub("registry", "server"); server.stringish() && server.kind != String && server.kind != Symbol {
+		v.fail(server.at, "registry/server", "should be a string", "quote it")
+	}
+	if endpoint := root.sub("output", "otel", "endpoint"); endpoint.kind == String {
+		if _, err := url.Parse(endpoint.text); err != nil {
+			v.fail(endpoint.at, "output/otel/endpoint", "should be a URL", "write http://HOST:4318")
+		}
+	}
+	level := root.sub("ssh", "log_level")
+	if level.stringish() && level.kind != Int && !slices.Contains([]string{"debug", "info", "warn", "error", "fatal", "unknown"}, strings.ToLower(level.String())) || level.kind == Symbol {
+		v.fail(level.at, "ssh/log_level", "should be debug, info, warn, error or fatal", "")
+	}
+	for _, e := range root.sub("aliases").entries {
+		if e.key.kind != String {
+			v.fail(e.key.at, join("aliases", e.key.String()), "the name should be a string", "quote it")
 		}
 	}
 }
