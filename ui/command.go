@@ -46,12 +46,13 @@ func (m *Model) helpEntries() []dialog.Entry {
 		}
 		out = append(out, m.entry(s))
 	}
-	groups := []string{}
+	var groups []string
 	for _, e := range out {
-		if !slices.Contains(groups, e.Group) {
-			groups = append(groups, e.Group)
+		if !slices.Contains(groups, e.Group) && !slices.Contains(helpOrder(), e.Group) {
+			groups = append(groups, e.Group) // the pane's own first
 		}
 	}
+	groups = append(groups, helpOrder()...)
 	slices.SortStableFunc(out, func(a, b dialog.Entry) int {
 		return slices.Index(groups, a.Group) - slices.Index(groups, b.Group)
 	})
@@ -123,6 +124,9 @@ func (m *Model) remember(line string, intent kit.Intent) {
 }
 
 // Helpers
+
+// helpOrder is the order of the headings that every pane has.
+func helpOrder() []string { return []string{groupChange, groupViews, groupMove} }
 
 // parseParams reads what was typed behind an operation's name: `name=value`,
 // the name of a toggle, and the positional parameters in their order.

@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
 	"binnacle/ui/kit"
+	"binnacle/ui/theme"
 )
 
 // Private
@@ -22,7 +24,12 @@ func (m *Model) draw() string {
 	if l.status >= 0 {
 		put(l.status, statusLine(&m.summary, m.theme, m.now, l.width, leavingWords(m.leaving)))
 	}
-	if l.strip >= 0 {
+	switch {
+	case l.strip < 0:
+	case m.alone() != "":
+		rule := m.theme.Border.Horizontal
+		put(l.strip, titleLine(m.title(m.alone()), rule, rule, l.width, m.theme))
+	default:
 		put(l.strip, stripLine(m.stripTitles(), m.theme, l.width))
 	}
 	m.drawBody(put)
@@ -103,10 +110,13 @@ func (m *Model) stripTitles() []title {
 
 func (m *Model) footer() string {
 	if m.filtering != nil {
-		count := max(m.panes[m.current()].Head().Count, 0)
-		return filterLine(m.filtering.View(m.theme, max(m.width-34, 8), true), count, m.theme, m.width)
+		return filterLine(m.filtering, m.theme, m.width)
 	}
-	return footerLine(m.summary.alerts, m.notice, m.keys.Footer(m.current()), m.theme, m.width)
+	keys := m.keys.Footer(m.current())
+	if m.current() == kit.Details {
+		keys = slices.DeleteFunc(keys, func(k kit.KeySpec) bool { return k.ID == kit.Enter })
+	}
+	return footerLine(m.summary.alerts, m.notice, keys, m.theme, m.width)
 }
 
 // drawOverlay lays the dialog over the lines, in the middle.
@@ -118,6 +128,9 @@ func (m *Model) drawOverlay(lines []string) {
 	}
 	m.overlay.place(w, len(box), m.width, m.height)
 	r := m.overlay.rect
+	for i := range lines { // what lies behind steps back
+		lines[i] = m.theme.Paint(theme.Faint, ansi.Strip(lines[i]))
+	}
 	for i, line := range box {
 		y := r.y + i
 		if y < 0 || y >= len(lines) {

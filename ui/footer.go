@@ -5,6 +5,7 @@ import (
 
 	"binnacle/ui/kit"
 	"binnacle/ui/theme"
+	"binnacle/ui/widget"
 )
 
 // footerLine puts alerts or a notice on the left, the keys of the focused pane
@@ -36,9 +37,14 @@ func footerLine(alerts []string, notice kit.Tell, keys []kit.KeySpec, th theme.T
 }
 
 // filterLine is the footer while a filter is typed.
-func filterLine(input string, count int, th theme.Theme, width int) string {
-	hint := kit.Plural(count, "row") + "  enter keeps it, esc clears"
-	return kit.Cut(" "+th.Paint(theme.Accent, "/")+input+"  "+th.Paint(theme.Dim, hint), width, "")
+func filterLine(input *widget.Input, th theme.Theme, width int) string {
+	const hint = "a word or a regular expression, ! inverts   enter keeps it, esc clears"
+	shown := hint
+	if width < 110 {
+		shown = "enter keeps it, esc clears"
+	}
+	room := max(width-kit.Width(shown)-6, 8)
+	return kit.Cut(" "+th.Paint(theme.Accent, "/")+input.View(th, room, true)+"  "+th.Paint(theme.Dim, shown), width, "")
 }
 
 // Private

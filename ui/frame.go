@@ -17,6 +17,14 @@ type title struct {
 	focused bool
 }
 
+// count is the number of rows, of those that the filter leaves when there is one.
+func (t title) count() string {
+	if t.filter != "" {
+		return fmt.Sprintf("%d/%d", t.head.Shown, t.head.Count)
+	}
+	return fmt.Sprint(t.head.Count)
+}
+
 // frames draws boxes of panes; it keeps the padded lines of each pane, because
 // most panes do not change from one frame to the next.
 type frames struct {
@@ -96,6 +104,11 @@ func stripLine(titles []title, th theme.Theme, width int) string {
 	if w > width {
 		text, _ = draw(true)
 	}
+	for _, t := range titles {
+		if t.focused && t.filter != "" {
+			text = kit.Cut(text, width-kit.Width(t.filter)-4, "") + " " + th.On(theme.Chip, theme.Text, " /"+kit.Clean(t.filter)+" ")
+		}
+	}
 	return kit.Cut(text, width, "")
 }
 
@@ -127,7 +140,7 @@ func titleLine(t title, left, right string, w int, th theme.Theme) string {
 	}
 	pieces = append(pieces, piece{theme.Plain, name, kit.Clean(t.text)})
 	if t.head.Count >= 0 {
-		pieces = append(pieces, piece{theme.Plain, theme.Dim, fmt.Sprint(" ", t.head.Count)})
+		pieces = append(pieces, piece{theme.Plain, theme.Dim, " " + t.count()})
 	}
 	if t.head.Bad > 0 {
 		pieces = append(pieces, piece{theme.Plain, theme.Bad, fmt.Sprint(" ", th.Lost, t.head.Bad)})
@@ -162,7 +175,7 @@ func stripText(t title, th theme.Theme, short bool) string {
 		text = strings.TrimRight(fmt.Sprint(t.number, " ", text), " ")
 	}
 	if t.head.Count >= 0 && !short {
-		text += fmt.Sprint(" ", t.head.Count)
+		text += " " + t.count()
 	}
 	if t.head.Bad > 0 {
 		text += fmt.Sprint(" ", th.Lost, t.head.Bad)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -101,5 +102,51 @@ func TestThemes(t *testing.T) {
 				t.Error("a frame without colours has colours")
 			}
 		})
+	}
+}
+
+func TestDialogFrames(t *testing.T) {
+	plan := ops.Plan{
+		Title: "deploy v3 → production", Risk: ops.Change,
+		Effects: []ops.Effect{
+			{Label: "version", Text: "v2 → v3 on 4 places"},
+			{Label: "builds", Text: "registry:5000/shop:v3 from a clone of 9f31c2e"},
+			{Label: "proxy", Text: "kamal-proxy on web-1, web-2, web-3; blog is behind the same proxy", Warn: true},
+			{Label: "keeps", Text: "v2 and v1 stay for a rollback"},
+		},
+		Root: ops.InSequence("", "", &ops.Step{ID: "build", Title: "build and push"}, ops.SideBySide("boot", "boot web",
+			&ops.Step{ID: "web-1", Title: "boot", Host: "web-1"}, &ops.Step{ID: "web-2", Title: "boot", Host: "web-2"})),
+	}
+	dialogs := map[string]struct {
+		scene string
+		keys  []string
+		risk  ops.Risk
+	}{
+		"help": {scene: "live", keys: []string{"?"}}, "palette": {scene: "live", keys: []string{":", "l", "o"}},
+		"rollback": {scene: "mixed", keys: []string{"R"}}, "deploy-form": {scene: "live", keys: []string{"D"}},
+		"deploy-confirm": {scene: "live", keys: []string{"D", "v", "3", "ctrl+s"}, risk: ops.Change},
+		"remove-confirm": {scene: "live", keys: []string{":", "r", "e", "m", "o", "v", "e", "enter"}, risk: ops.DataLoss},
+		"steps":          {scene: "live", keys: []string{"D", "v", "3", "ctrl+s", "wait", "s"}, risk: ops.Change},
+		"lock":           {scene: "deadlock", keys: []string{"L"}}, "quit": {scene: "deploying", keys: []string{"q"}},
+		"details": {scene: "live", keys: []string{"2", "d"}}, "host-details": {scene: "lost", keys: []string{"j", "j", "d"}},
+		"filter": {scene: "live", keys: []string{"2", "/", "w", "e", "b"}},
+	}
+	for name, d := range dialogs {
+		for _, size := range [][2]int{{80, 24}, {120, 34}} {
+			t.Run(fmt.Sprintf("%s-%d", name, size[0]), func(t *testing.T) {
+				w := newWorld(scenes()[d.scene]...)
+				w.plan = plan
+				w.plan.Risk = d.risk
+				s := w.stage(t, size[0], size[1])
+				for _, k := range d.keys {
+					if k == "wait" {
+						w.now = w.now.Add(time.Second)
+						continue
+					}
+					s.Press(k)
+				}
+				golden(t, fmt.Sprintf("dialog-%s-%dx%d", name, size[0], size[1]), plain(s.Frame()))
+			})
+		}
 	}
 }

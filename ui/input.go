@@ -77,8 +77,7 @@ func (m *Model) do(spec kit.KeySpec) tea.Cmd {
 		m.mouseOff = !m.mouseOff
 		m.tell(kit.Tell{Text: map[bool]string{true: "the mouse is the terminal's now: select text", false: "the mouse is on"}[m.mouseOff]})
 	case kit.Left, kit.Right:
-		if m.alone() == "" && m.layout.bare.id != "" {
-			m.walk(map[kit.Action]int{kit.Left: -1, kit.Right: 1}[spec.ID])
+		if m.sideways(spec.ID) {
 			return nil
 		}
 		return m.toPane(m.current(), kit.Do{Action: spec.ID})
@@ -86,6 +85,24 @@ func (m *Model) do(spec kit.KeySpec) tea.Cmd {
 		return m.toPane(m.current(), kit.Do{Action: spec.ID})
 	}
 	return nil
+}
+
+// sideways goes to the pane beside a table, which has no use for the motion;
+// false where the motion belongs to the pane.
+func (m *Model) sideways(a kit.Action) bool {
+	at := m.current()
+	if m.alone() != "" || at == kit.Logs {
+		return false
+	}
+	switch {
+	case m.layout.bare.id != "":
+		m.walk(map[kit.Action]int{kit.Left: -1, kit.Right: 1}[a])
+	case len(m.layout.columns) > 1 && a == kit.Right && at != kit.Containers:
+		m.show(kit.Containers)
+	case len(m.layout.columns) > 1 && a == kit.Left && at == kit.Containers:
+		m.show(kit.Hosts)
+	}
+	return true
 }
 
 // aim is what an operation is aimed at: what the focused pane points at.
@@ -210,7 +227,7 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 	if m.overlay.dialog != nil {
 		return m.mouseOnDialog(at, inside)
 	}
-	if _, click := inside.(kit.Click); click && at.Y == m.layout.strip {
+	if _, click := inside.(kit.Click); click && at.Y == m.layout.strip && m.alone() == "" {
 		m.clickStrip(at.X)
 		return nil
 	}

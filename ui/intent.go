@@ -122,7 +122,7 @@ func (m *Model) run(r kit.Run) tea.Cmd {
 		param, hasVersion := versionParam(op)
 		switch {
 		case op.Name == string(actRollback) && hasVersion && r.Params.Text(param) == "":
-			m.open(dialog.NewRollback(r, param, m.state.Fleet.RollbackTargets(m.app)))
+			m.open(dialog.NewRollback(r, param, m.state.Fleet, m.app))
 			return nil
 		case r.Ask, hasVersion && op.Risk != ops.Read, needs(op, r.Params):
 			m.open(dialog.NewForm(op, r))

@@ -34,6 +34,13 @@ const (
 	actViewPrefix            = "view."
 )
 
+// The headings in help.
+const (
+	groupMove   = "Move"
+	groupViews  = "Views"
+	groupChange = "Change"
+)
+
 // overview lists the panes of the overview; their places are their numbers.
 func overview() []kit.PaneID {
 	return []kit.PaneID{kit.Hosts, kit.Containers, kit.Accessories, kit.Logs, kit.Tasks}
@@ -41,7 +48,7 @@ func overview() []kit.PaneID {
 
 // rootKeys are the keys that work everywhere.
 func rootKeys() []kit.KeySpec {
-	const move, views, acts = "Move", "Views", "Change"
+	const move, views, acts = groupMove, groupViews, groupChange
 	specs := []kit.KeySpec{
 		{ID: kit.Up, Keys: []string{"k", "up"}, Help: "up", Group: move},
 		{ID: kit.Down, Keys: []string{"j", "down"}, Help: "down", Group: move},
@@ -106,7 +113,7 @@ func keymap(panes []kit.Pane, catalog ops.Catalog, user map[string][]string) (ki
 			continue
 		}
 		specs = append(specs, kit.KeySpec{
-			ID: kit.Action("run." + op.Name), Keys: []string{op.Key}, Help: op.Name, Long: op.Summary, Group: "Change",
+			ID: kit.Action("run." + op.Name), Keys: []string{op.Key}, Help: op.Name, Long: op.Summary, Group: groupChange,
 			Operation: op.Name, Changes: op.Risk > ops.Read, Danger: op.Risk >= ops.Disrupt,
 		})
 	}

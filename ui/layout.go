@@ -49,6 +49,7 @@ func arrange(width, height int, focus, full kit.PaneID, wants map[kit.PaneID]int
 	case full != "" && framed:
 		l.columns = []column{stack(l.body, []kit.PaneID{full}, []int{l.body.h - 2})}
 	case full != "":
+		l.withStrip() // its title
 		l.bare = region{id: full, rect: l.body}
 	case framed:
 		l.sideBySide(wants)

@@ -27,7 +27,8 @@ type card struct {
 	foot    []string
 	offset  int
 	buttons []button
-	at      int // the selected button
+	at      int  // the selected button
+	quiet   bool // the keys are elsewhere, in a field
 }
 
 // inner is the width of the body.
@@ -159,6 +160,8 @@ func (c *card) drawButtons() string {
 			b.WriteString("  ")
 		}
 		switch {
+		case c.quiet && i == c.at:
+			b.WriteString(th.Paint(theme.Dim, "[ "+btn.label+" ]"))
 		case i == c.at && btn.danger:
 			b.WriteString(th.On(theme.Danger, theme.Strong, "[ "+btn.label+" ]"))
 		case i == c.at:

@@ -48,6 +48,9 @@ func NewConfirm(task ops.TaskID, plan ops.Plan, run kit.Run, options bool) *Conf
 // Sync takes the space there is.
 func (d *Confirm) Sync(scene kit.Scene) {
 	d.scene = scene
+	if scene.Theme.Production && d.plan.Risk < ops.Disrupt {
+		d.tone = theme.Brand
+	}
 	d.fill()
 	d.scroll(0)
 }

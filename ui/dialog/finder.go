@@ -1,6 +1,9 @@
 package dialog
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -182,24 +185,37 @@ func (d *Finder) search() {
 	}
 }
 
-// match puts entries whose name starts what was typed first, then the best
-// fuzzy matches.
+// match ranks: the name that was typed in full with parameters behind it, names
+// that start so, names that contain it, texts that do, and names with its
+// letters in order.
 func (d *Finder) match(text string) {
-	used := map[int]bool{}
 	best := -1
 	for i, e := range d.entries {
 		if e.Name != "" && (text == e.Name || strings.HasPrefix(text, e.Name+" ")) && (best < 0 || len(e.Name) > len(d.entries[best].Name)) {
 			best = i
 		}
 	}
-	if best >= 0 {
-		d.shown, used[best] = append(d.shown, best), true
-	}
+	ranked := map[int]int{}
+	low := strings.ToLower(text)
 	for _, m := range fuzzy.FindFrom(text, searched(d.entries)) {
-		if !used[m.Index] {
-			d.shown = append(d.shown, m.Index)
+		ranked[m.Index] = 4
+	}
+	for i, e := range d.entries {
+		switch name := strings.ToLower(e.Name); {
+		case i == best:
+			ranked[i] = 0
+		case e.Key == text:
+			ranked[i] = 1
+		case strings.HasPrefix(name, low):
+			ranked[i] = 1
+		case strings.Contains(name, low):
+			ranked[i] = 2
+		case strings.Contains(strings.ToLower(e.Text), low):
+			ranked[i] = 3
 		}
 	}
+	d.shown = slices.AppendSeq(d.shown, maps.Keys(ranked))
+	slices.SortFunc(d.shown, func(a, b int) int { return cmp.Or(cmp.Compare(ranked[a], ranked[b]), cmp.Compare(a, b)) })
 }
 
 func (d *Finder) rows() int {
@@ -287,5 +303,5 @@ func (d *Finder) draw(e Entry, on theme.Surface, keys, names, w int) string {
 
 type searched []Entry
 
-func (s searched) String(i int) string { return s[i].Name + " " + s[i].Key + " " + s[i].Text }
+func (s searched) String(i int) string { return s[i].Name }
 func (s searched) Len() int            { return len(s) }

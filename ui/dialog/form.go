@@ -181,6 +181,7 @@ func (d *Form) submit() kit.Intent {
 
 func (d *Form) fill() {
 	th, w := d.scene.Theme, d.inner()
+	d.quiet = d.focus < len(d.fields)
 	labels := 0
 	for i := range d.fields {
 		labels = max(labels, kit.Width(d.fields[i].param.Name))

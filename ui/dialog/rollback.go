@@ -18,14 +18,15 @@ type Rollback struct {
 	run     kit.Run
 	param   string // name of the version parameter
 	targets []ops.RollbackTarget
+	serving map[string]int
 	list    kit.List[string]
 	table   widget.Table[string]
 }
 
 // NewRollback makes the picker. The version that is chosen is put into the
 // run's parameter.
-func NewRollback(run kit.Run, param string, targets []ops.RollbackTarget) *Rollback {
-	d := &Rollback{run: run, param: param, targets: targets}
+func NewRollback(run kit.Run, param string, fleet ops.Fleet, app ops.AppID) *Rollback {
+	d := &Rollback{run: run, param: param, targets: fleet.RollbackTargets(app), serving: fleet.Versions(app)}
 	d.title, d.width, d.tone = "roll back to", 84, theme.Accent
 	d.buttons = nil
 	return d
@@ -43,7 +44,7 @@ func (d *Rollback) Sync(scene kit.Scene) {
 	d.list.Sync(keys, max(min(len(keys), scene.Height-7), 1))
 	if first {
 		for _, t := range d.targets {
-			if !t.Serving {
+			if d.serving[t.Version] == 0 {
 				d.list.Select(t.Version)
 				break
 			}
@@ -145,6 +146,9 @@ func (d *Rollback) row(t ops.RollbackTarget) widget.Row {
 	mark, note := widget.Cell{Text: th.Off, Tone: theme.Dim}, widget.Cell{Text: "on every host", Tone: theme.Dim}
 	if t.Serving {
 		mark, note = widget.Cell{Text: th.Live, Tone: theme.Good}, widget.Cell{Text: "serving now", Tone: theme.Good}
+	}
+	if n := d.serving[t.Version]; n > 0 && !t.Serving {
+		mark, note = widget.Cell{Text: th.Active, Tone: theme.Busy}, widget.Cell{Text: "serving on " + kit.Plural(n, "place"), Tone: theme.Busy}
 	}
 	if t.Mixed {
 		mark, note = widget.Cell{Text: th.Alert, Tone: theme.Warn}, widget.Cell{Text: "hosts have different images", Tone: theme.Warn}

@@ -92,6 +92,7 @@ type Spec struct {
 // Head is what a frame's title line and the strip of counts say.
 type Head struct {
 	Count int    // rows; negative for none
+	Shown int    // rows that the filter leaves, when there is one
 	Bad   int    // rows that are lost or failed
 	Warn  int    // rows that need a look
 	Note  string // to the right of the title: "web+job · 212/s"; plain text

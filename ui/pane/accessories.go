@@ -64,6 +64,7 @@ func (p *Accessories) Sync(scene kit.Scene) {
 		}
 	}
 	p.fit(p.columns(), p.kept, p.row)
+	p.head.Shown = len(p.kept)
 }
 
 // Update handles the pane's keys and the mouse.

@@ -59,7 +59,7 @@ func (p *Containers) Sync(scene kit.Scene) {
 	p.scene = scene
 	p.arrange()
 	p.fit(p.columns(), p.kept, p.row)
-	p.head.Note = p.orderNote()
+	p.head.Note, p.head.Shown = p.orderNote(), len(p.kept)
 }
 
 // Update handles the pane's keys and the mouse.

@@ -52,7 +52,7 @@ func (p *Hosts) Sync(scene kit.Scene) {
 	p.scene = scene
 	p.arrange()
 	p.fit(p.columns(), p.kept, p.row)
-	p.head.Note = p.orderNote()
+	p.head.Note, p.head.Shown = p.orderNote(), len(p.kept)
 }
 
 // Update handles the pane's keys and the mouse.

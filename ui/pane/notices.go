@@ -52,7 +52,9 @@ func (p *Notices) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
 }
 
 // Head counts the notices.
-func (p *Notices) Head() kit.Head { return kit.Head{Count: len(p.seen), Wants: len(p.seen) + 1} }
+func (p *Notices) Head() kit.Head {
+	return kit.Head{Count: len(p.seen), Shown: len(p.kept), Wants: len(p.seen) + 1}
+}
 
 // View is the table.
 func (p *Notices) View() string { return p.view("nothing happened yet") }

@@ -50,6 +50,7 @@ func (p *Tasks) Sync(scene kit.Scene) {
 		}
 	}
 	p.fit(p.columns(), p.kept, p.row)
+	p.head.Shown = len(p.kept)
 }
 
 // Update handles the pane's keys and the mouse.
