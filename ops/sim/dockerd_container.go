@@ -134,7 +134,7 @@ func (c apiCall) containerList() {
 		}
 		s := c.e.summary(have)
 		if c.flag("size") {
-			s.SizeRw, s.SizeRootFs = int64(2<<20+have.seed%(6<<20)), have.image.Size
+			s.SizeRw, s.SizeRootFs = writableSize(have), have.image.Size
 		}
 		out = append(out, s)
 	}
@@ -149,7 +149,7 @@ func (c apiCall) containerInspect(id string) {
 	if err == nil {
 		v := c.e.inspect(have)
 		if c.flag("size") {
-			rw, root := int64(2<<20+have.seed%(6<<20)), have.image.Size
+			rw, root := writableSize(have), have.image.Size
 			v.SizeRw, v.SizeRootFs = &rw, &root
 		}
 		data, err = json.Marshal(v)

@@ -320,16 +320,32 @@ func (c apiCall) events() {
 	})
 }
 
-// systemDf answers with today's document and with the lists that older clients read.
+// systemDf answers with the lists of this API version, whose readers add them up themselves.
 func (c apiCall) systemDf() {
-	u := c.e.diskUse()
-	c.send(200, struct {
-		system.DiskUsage
+	out := struct {
 		LayersSize int64
-	}{system.DiskUsage{
-		ImageUsage:      &image.DiskUsage{ActiveCount: u.imagesActive, TotalCount: u.images, TotalSize: u.imageBytes, Reclaimable: u.imageFree},
-		ContainerUsage:  &capi.DiskUsage{ActiveCount: u.running, TotalCount: u.containers, TotalSize: u.containerBytes, Reclaimable: u.containerFree},
-		VolumeUsage:     &volume.DiskUsage{ActiveCount: u.volumes, TotalCount: u.volumes, TotalSize: u.volumeBytes},
-		BuildCacheUsage: &build.DiskUsage{},
-	}, u.imageBytes})
+		Images     []image.Summary
+		Containers []capi.Summary
+		Volumes    []volume.Volume
+		BuildCache []build.CacheRecord
+	}{Images: []image.Summary{}, Containers: []capi.Summary{}, Volumes: []volume.Volume{}, BuildCache: []build.CacheRecord{}}
+	c.e.h.mu.Lock()
+	for _, img := range c.e.uniqueImages() {
+		s := c.e.imageSummary(img)
+		s.SharedSize = 0
+		out.LayersSize += img.Size
+		out.Images = append(out.Images, s)
+	}
+	for _, have := range c.e.listLocked() {
+		s := c.e.summary(have)
+		s.SizeRw, s.SizeRootFs = writableSize(have), have.image.Size
+		out.Containers = append(out.Containers, s)
+	}
+	for _, v := range c.e.volumesLocked() {
+		view := volumeView(v)
+		view.UsageData = &volume.UsageData{RefCount: 1, Size: volumeSize}
+		out.Volumes = append(out.Volumes, view)
+	}
+	c.e.h.mu.Unlock()
+	c.send(200, out)
 }

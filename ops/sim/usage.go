@@ -52,7 +52,7 @@ func (e *engine) diskUse() diskUsed {
 		}
 	}
 	for _, c := range e.containers {
-		size := int64(2<<20 + c.seed%(6<<20))
+		size := writableSize(c)
 		u.containers++
 		u.containerBytes += size
 		if c.alive() {
@@ -63,7 +63,7 @@ func (e *engine) diskUse() diskUsed {
 	}
 	for range e.volumes {
 		u.volumes++
-		u.volumeBytes += 48 << 10
+		u.volumeBytes += volumeSize
 	}
 	return u
 }
@@ -101,6 +101,11 @@ func (e *engine) cpuAt(c *container, now time.Time) capi.CPUStats {
 }
 
 // Helpers
+
+const volumeSize = 48 << 10
+
+// writableSize is what a container wrote on top of its image.
+func writableSize(c *container) int64 { return int64(2<<20 + c.seed%(6<<20)) }
 
 func memoryLimit(c *container) uint64 {
 	if c.host.Memory > 0 {
