@@ -166,6 +166,15 @@ func TestDeployToASickTargetChangesNothing(t *testing.T) {
 	}
 }
 
+func TestListPadsBehindTheEscapeCodes(t *testing.T) {
+	got := listTable([]listRow{{"application", "*", "/", "0123456789ab:80", "running", "no"}})
+	want := "\x1b[3;94mService\x1b[0m      \x1b[3;94mHost\x1b[0m  \x1b[3;94mPath\x1b[0m  \x1b[3;94mTarget\x1b[0m           \x1b[3;94mState\x1b[0m    \x1b[3;94mTLS\x1b[0m  \n" +
+		"\x1b[1;34mapplication\x1b[0m  \x1b[m*\x1b[0m     \x1b[m/\x1b[0m     \x1b[m0123456789ab:80\x1b[0m  \x1b[mrunning\x1b[0m  \x1b[mno\x1b[0m   \n"
+	if got != want {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
 // Helpers
 
 func place(t *testing.T, p *proxy, name string, o serviceOptions) {

@@ -43,7 +43,10 @@ func logged(next http.Handler) http.Handler {
 		recorder := &recorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(recorder, r.WithContext(context.WithValue(r.Context(), noteKey{}, note)))
 
-		host, port, _ := strings.Cut(r.Host, ":")
+		port := 0
+		if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+			port = local.Port
+		}
 		client, clientPort, _ := net.SplitHostPort(r.RemoteAddr)
 		remote := client
 		if forwarded := r.Header.Get("X-Forwarded-For"); forwarded != "" {
@@ -54,7 +57,7 @@ func logged(next http.Handler) http.Handler {
 			scheme = "https"
 		}
 		fields := []any{
-			"host", host, "port", port, "path", r.URL.Path, "request_id", r.Header.Get("X-Request-ID"), "status", recorder.status,
+			"host", hostOf(r.Host), "port", port, "path", r.URL.Path, "request_id", r.Header.Get("X-Request-ID"), "status", recorder.status,
 			"service", note.service, "target", note.target, "duration", time.Since(begun).Nanoseconds(), "method", r.Method,
 			"req_content_length", r.ContentLength, "req_content_type", r.Header.Get("Content-Type"),
 			"resp_content_length", recorder.written, "resp_content_type", recorder.Header().Get("Content-Type"),

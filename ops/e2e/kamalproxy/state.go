@@ -91,7 +91,7 @@ func (s *service) saved() savedService {
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
 	return savedService{
-		Name: s.name, Options: config.options, Target: config.target, ActiveTargets: s.pool().addresses(),
+		Name: s.name, Options: config.options, Target: config.target, ActiveTargets: s.pool().addresses(), ActiveReaders: []string{},
 		Gate: savedGate{State: s.gate.state, Message: s.gate.message, FailAfter: s.gate.failAfter},
 	}
 }

@@ -21,7 +21,7 @@ func listTable(rows []listRow) string {
 	var out strings.Builder
 	line := func(row listRow, style func(column int) string) {
 		for i, cell := range row {
-			fmt.Fprintf(&out, "%s%-*s\x1b[0m  ", style(i), width[i], cell)
+			fmt.Fprintf(&out, "%s%s\x1b[0m%*s", style(i), cell, width[i]-len(cell)+2, "")
 		}
 		out.WriteByte('\n')
 	}
