@@ -90,6 +90,10 @@ func (f *Follower) View() View { return f.ring.View() }
 // Dirty gets one signal when lines or the status changed since the last one.
 func (f *Follower) Dirty() <-chan struct{} { return f.dirty }
 
+// Poke gives another signal: for a reader that has more to do than it wanted
+// to do at once.
+func (f *Follower) Poke() { signal(f.dirty) }
+
 // Close ends all streams and waits for them.
 func (f *Follower) Close() {
 	f.stop()

@@ -328,7 +328,7 @@ func TestFollowerSpans(t *testing.T) {
 			{Span{Head: 2}, "h1:0 h1:1"},
 		} {
 			f.Select(web, c.span)
-			settle(100 * time.Millisecond)
+			settle(400 * time.Millisecond)
 			want(t, f, c.want)
 		}
 		settle(time.Minute)
@@ -445,4 +445,44 @@ func TestSpanNames(t *testing.T) {
 	if got := strings.Join(names, " "); got != "tail head 1m 5m 15m 30m 1h" {
 		t.Errorf("spans are %q", got)
 	}
+}
+
+func TestFollowerWaitsForASelectionToRest(t *testing.T) {
+	following(t, func(t *testing.T, e *engine, f *Follower) {
+		var all []ops.Container
+		for i := range 20 {
+			all = append(all, container("h1", fmt.Sprintf("c%02d", i), "web", "v1", "running"))
+			e.write(key("h1", fmt.Sprintf("c%02d", i)), fmt.Sprintf("from %d", i))
+		}
+		f.Update(fleetOf(all...))
+		for i := range 20 {
+			f.Select(Selection{App: "app", Containers: []ops.ContainerID{key("h1", fmt.Sprintf("c%02d", i))}}, Span{})
+			settle(20 * time.Millisecond)
+		}
+		settle(time.Second)
+		want(t, f, "h1:from 19")
+		if n := len(e.requests); n > 3 {
+			t.Errorf("%d streams were opened on the way", n)
+		}
+	})
+}
+
+func TestFollowerShowsThePastOfHostsThatConnectOneByOneInOrder(t *testing.T) {
+	following(t, func(t *testing.T, e *engine, f *Follower) {
+		for i := range 4 {
+			e.write(key(fmt.Sprintf("h%d", i%2), "c"), fmt.Sprint(i))
+			time.Sleep(time.Millisecond)
+		}
+		fleet := fleetOf(container("h0", "c", "web", "v1", "running")).WithHost(ops.Host{Name: "h1", Link: ops.LinkConnecting}).
+			WithHost(ops.Host{Name: "h2", Link: ops.LinkConnecting})
+		f.Select(Selection{App: "app", Roles: []string{"web"}}, Span{})
+		f.Update(fleet)
+		settle(500 * time.Millisecond)
+		want(t, f, "")
+		f.Update(fleet.WithHost(fleetOf(container("h1", "c", "web", "v1", "running")).Hosts[0]))
+		settle(400 * time.Millisecond)
+		want(t, f, "")
+		settle(200 * time.Millisecond) // h2 does not come: it is waited for no longer
+		want(t, f, "h0:0 h1:1 h0:2 h1:3")
+	})
 }

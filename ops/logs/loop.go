@@ -16,21 +16,30 @@ const (
 	// backlogSpan is how long after its opening a stream's old lines count as
 	// the past rather than as traffic.
 	backlogSpan = 2 * time.Second
+	// restSpan is how long a selection that moves fast must rest before its
+	// streams are opened: a cursor that runs down a list opens nothing.
+	restSpan = 150 * time.Millisecond
+	// gateSpan is how long the first streams wait for hosts that are still being
+	// connected, so that the past of all of them is shown in order.
+	gateSpan = time.Second
 	// steadySpan is how long a stream must last for its end to be news.
 	steadySpan = 10 * time.Second
 )
 
 // loop is the one goroutine that owns the merger and the set of streams.
 type loop struct {
-	f       *Follower
-	inbox   chan delivery
-	merger  *Merger
-	streams map[ops.ContainerID]*follow
-	byID    map[StreamID]*follow
-	began   time.Time // of the selection
-	epoch   uint64
-	nextID  StreamID
-	wg      sync.WaitGroup
+	f        *Follower
+	inbox    chan delivery
+	merger   *Merger
+	streams  map[ops.ContainerID]*follow
+	byID     map[StreamID]*follow
+	began    time.Time // of the selection
+	epoch    uint64
+	gate     time.Time // nothing is released before, unless the selection is complete
+	complete bool      // every host of the selection has said what it runs
+	quiet    time.Time // nothing is opened before: the selection is still moving
+	nextID   StreamID
+	wg       sync.WaitGroup
 }
 
 // follow is one container that is followed. Only the loop touches it, but for
@@ -77,6 +86,9 @@ func (l *loop) run(ctx context.Context) {
 			l.take(d)
 			l.drain()
 		case <-timer.C:
+			if !l.quiet.IsZero() && !time.Now().Before(l.quiet) {
+				l.reconcile(ctx)
+			}
 		}
 		l.reopen(ctx)
 		l.release()
@@ -88,18 +100,23 @@ func (l *loop) reconcile(ctx context.Context) {
 	l.f.mu.Lock()
 	fleet, want, span, epoch := l.f.fleet, l.f.want, l.f.span, l.f.epoch
 	l.f.mu.Unlock()
-	fresh := epoch != l.epoch
-	changed := fresh
-	if fresh {
+	if epoch != l.epoch {
 		l.reset(epoch)
+		l.publish()
 	}
+	if time.Now().Before(l.quiet) {
+		return
+	}
+	l.quiet = time.Time{}
+	changed := false
+	l.complete = want.complete(fleet)
 	found := want.match(fleet, l.began)
 	seen := make(map[ops.ContainerID]bool, len(found))
 	for _, c := range found {
 		seen[c.source.Container] = true
 		s := l.streams[c.source.Container]
 		if s == nil {
-			l.join(ctx, c, span, len(found), fresh)
+			l.join(ctx, c, span, len(found))
 			changed = true
 			continue
 		}
@@ -128,7 +145,12 @@ func (l *loop) reset(epoch uint64) {
 	for key := range l.streams {
 		l.leave(key)
 	}
-	l.epoch, l.began = epoch, time.Now()
+	now := time.Now()
+	if now.Sub(l.began) < restSpan && l.epoch != 0 {
+		l.quiet = now.Add(restSpan)
+	}
+	l.epoch, l.began = epoch, now
+	l.gate = time.Time{}
 	l.merger.Reset()
 	l.f.ring.Clear()
 	l.f.mu.Lock()
@@ -136,18 +158,24 @@ func (l *loop) reset(epoch uint64) {
 	l.f.mu.Unlock()
 }
 
-func (l *loop) join(ctx context.Context, c candidate, span Span, of int, fresh bool) {
+func (l *loop) join(ctx context.Context, c candidate, span Span, of int) {
 	l.nextID++
 	s := &follow{id: l.nextID, source: c.source, running: c.running, resume: &resume{head: span.Head}}
 	s.resume.first = Request{Container: c.source.Container, Tail: -1, Follow: span.Head == 0}
+	now := time.Now()
+	if l.gate.IsZero() {
+		l.gate = now.Add(gateSpan)
+	}
 	switch {
 	case span.Head > 0:
 	case span.Since > 0:
 		s.resume.first.Since = l.began.Add(-span.Since)
-	case fresh || !c.running:
+	case c.fresh: // it came while we were looking: all it said belongs on the screen
+		s.resume.first.Tail = freshTail
+	case now.After(l.gate): // a host that was late: its past stands below what is shown
+		s.resume.first.Tail = tailLeast
+	default:
 		s.resume.first.Tail = span.tail(of)
-	default: // it came while we were looking: all it said belongs on the screen
-		s.resume.first.Tail = tailMost
 	}
 	l.streams[c.source.Container] = s
 	l.byID[s.id] = s
@@ -264,7 +292,11 @@ func (l *loop) reopen(ctx context.Context) {
 
 // release moves what is due from the merger to the ring.
 func (l *loop) release() {
-	merged := l.merger.Release(time.Now())
+	now := time.Now()
+	if now.Before(l.gate) && !l.complete {
+		return
+	}
+	merged := l.merger.Release(now)
 	if len(merged) == 0 {
 		return
 	}
@@ -307,11 +339,17 @@ func (l *loop) arm(timer *time.Timer) {
 	next := time.Now().Add(time.Hour)
 	if due, ok := l.merger.Due(); ok && due.Before(next) {
 		next = due
+		if !l.complete && next.Before(l.gate) {
+			next = l.gate
+		}
 	}
 	for _, s := range l.streams {
 		if !s.again.IsZero() && s.again.Before(next) {
 			next = s.again
 		}
+	}
+	if !l.quiet.IsZero() && l.quiet.Before(next) {
+		next = l.quiet
 	}
 	l.f.mu.Lock()
 	counting := !l.f.rate.idle(time.Now())

@@ -95,6 +95,7 @@ const (
 	tailTotal = 2000 // lines of the past over all containers
 	tailMost  = 200
 	tailLeast = 10
+	freshTail = 1000 // lines of a container that began while we looked
 )
 
 // tail is how many lines of the past one of n containers brings.
@@ -109,6 +110,7 @@ func (s Span) tail(n int) int {
 type candidate struct {
 	source  *Source
 	running bool
+	fresh   bool // made since the following began
 }
 
 // match finds the containers of a fleet that are selected. Of roles those that
@@ -119,12 +121,26 @@ func (s Selection) match(f ops.Fleet, began time.Time) []candidate {
 	for i := range f.Hosts {
 		for j := range f.Hosts[i].Containers {
 			c := &f.Hosts[i].Containers[j]
-			if slices.Contains(s.Containers, c.Key()) || s.byKind(c) && (c.Running() || c.Created.After(began)) {
-				out = append(out, candidate{source: sourceOf(c), running: c.Running()})
+			fresh := c.Created.After(began)
+			if slices.Contains(s.Containers, c.Key()) || s.byKind(c) && (c.Running() || fresh) {
+				out = append(out, candidate{source: sourceOf(c), running: c.Running(), fresh: fresh})
 			}
 		}
 	}
 	return out
+}
+
+// complete reports that every host which may have something selected has said
+// what it runs, or is known not to answer.
+func (s Selection) complete(f ops.Fleet) bool {
+	for i := range f.Hosts {
+		h := &f.Hosts[i]
+		wanted := len(s.Hosts) == 0 || slices.Contains(s.Hosts, h.Name)
+		if wanted && h.Link != ops.LinkLost && len(h.Containers) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s Selection) byKind(c *ops.Container) bool {
