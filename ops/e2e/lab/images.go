@@ -95,7 +95,7 @@ func appFiles(version string) image.Layer {
 	return image.Layer{
 		{Path: "/version", Mode: 0o644, Content: []byte(version + "\n")},
 		{Path: "/behavior", Mode: 0o644, Content: []byte(behavior + "\n")},
-		{Path: "/public/assets/common.css", Mode: 0o644, Content: []byte("body { margin: 0 }\n")},
+		{Path: "/public/assets/common.css", Mode: 0o644, Content: []byte("common\n")},
 		{Path: "/public/assets/app-" + version + ".css", Mode: 0o644, Content: []byte("/* " + version + " */\n")},
 	}
 }
