@@ -62,4 +62,4 @@ func (l Lock) Judged(machine string, alive func(pid int) bool) Lock {
 
 // Helpers
 
-var holderMessage = regexp.MustCompile(`\(binnacle (\S+) pid (\d+) task (\S+)\)$`) //nolint:gochecknoglobals // a compiled constant
+var holderMessage = regexp.MustCompile(`\(binnacle (\S+) pid (\d+) task (\S+)\)$`)

@@ -38,8 +38,8 @@ func TargetOf(routes []Route, service string) string {
 // Helpers
 
 var (
-	ansi      = regexp.MustCompile("\x1b\\[[0-9;]*m") //nolint:gochecknoglobals // a compiled constant
-	columnGap = regexp.MustCompile(` {2,}`)           //nolint:gochecknoglobals // a compiled constant
+	ansi      = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	columnGap = regexp.MustCompile(` {2,}`)
 )
 
 func routeOf(columns, cells []string) Route {

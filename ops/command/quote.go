@@ -148,7 +148,7 @@ func dump(v string) string {
 func escapeDollars(v string) string {
 	var b strings.Builder
 	for i := range len(v) {
-		if v[i] == '$' && !(strings.HasPrefix(v[i+1:], "{") && strings.Contains(v[i+1:], "}")) {
+		if v[i] == '$' && (!strings.HasPrefix(v[i+1:], "{") || !strings.Contains(v[i+1:], "}")) {
 			b.WriteByte('\\')
 		}
 		b.WriteByte(v[i])

@@ -11,7 +11,7 @@ func AppBoot() ops.Operation {
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "app boot")
 			if in.AskedVersion == "" {
-				s.withVersion(in.Config.LatestTag())
+				s.become(in.Config.LatestTag())
 			}
 			plan := s.plan(ops.Change, "boot "+s.shown(),
 				s.hook("pre-connect", s.sel.Hosts()), s.secrets(), s.connect(), s.locked(s.bootApp()))

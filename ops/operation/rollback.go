@@ -36,7 +36,7 @@ func planRollback(in ops.Input) (ops.Plan, error) {
 		}
 		version = target.Version
 	}
-	s.withVersion(version)
+	s.become(version)
 	hosts := s.sel.Hosts()
 	plan := s.plan(ops.Change, "rollback to "+s.shown(),
 		s.hook("pre-connect", hosts), s.secrets(), s.connect(),

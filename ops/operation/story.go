@@ -37,11 +37,10 @@ func newStory(in ops.Input, name string) *story {
 	return s
 }
 
-// withVersion is the story about another version.
-func (s *story) withVersion(v string) *story {
-	s.version = v
-	s.cfg = s.cfg.WithVersion(v)
-	return s
+// become makes it the story of another version.
+func (s *story) become(version string) {
+	s.version = version
+	s.cfg = s.cfg.WithVersion(version)
 }
 
 func (s *story) needVersion() error {
@@ -94,11 +93,7 @@ func eachHost(id, title string, hosts []string, step func(host string) *ops.Step
 
 // rolesOn lists the selected roles on a host, the effective primary role first.
 func (s *story) rolesOn(host string) []*config.Role {
-	var out []*config.Role
-	for _, r := range s.sel.RolesOn(host) {
-		out = append(out, r)
-	}
-	return out
+	return s.sel.RolesOn(host)
 }
 
 // proxiedOn reports a selected role behind the proxy on the host.
