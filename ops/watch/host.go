@@ -110,6 +110,7 @@ func (h *host) refresh() {
 // session watches a host that answers until it does not any more. It returns
 // whether the host was live, and why it is not.
 func (h *host) session(ctx context.Context) (live bool, err error) {
+	h.forgetExecs()
 	group, ctx := errgroup.WithContext(ctx)
 	events, execs := make(chan struct{}), make(chan struct{})
 	group.Go(func() error {
@@ -186,6 +187,13 @@ func (h *host) executed(e docker.Event) {
 		delete(h.execs, e.ExecID)
 		h.routes.poke()
 	}
+}
+
+// forgetExecs drops execs whose end went unseen.
+func (h *host) forgetExecs() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.execs)
 }
 
 func (h *host) systemPeriod() time.Duration {

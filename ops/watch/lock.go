@@ -19,15 +19,14 @@ func probeLocks(ctx context.Context, conn Connection, locks []Lock) ([]ops.Lock,
 	}
 	out, err := conn.Output(ctx, strings.Join(probes, "; echo '"+lockDivider+"'; "))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("looking at the deploy lock on %s: %w", locks[0].Host, err)
 	}
 	parts := strings.Split(out, lockDivider+"\n")
 	if len(parts) != len(locks) {
-		return nil, fmt.Errorf("looking at %d locks gave %d answers", len(locks), len(parts))
+		return nil, fmt.Errorf("looking at %d deploy locks on %s gave %d answers", len(locks), locks[0].Host, len(parts))
 	}
 	seen := make([]ops.Lock, len(locks))
 	for i, l := range locks {
-		// Details have no line end of their own before a divider.
 		seen[i] = ops.ParseLockProbe(parts[i], l.Host, time.Now())
 	}
 	return seen, nil

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,67 +14,87 @@ import (
 
 // Observe looks at hosts once, all at the same time and on each host at
 // everything at the same time: the engine, its containers and images, and the
-// given locks. It returns the facts host by host, with a HostLost for each
-// that did not answer, and those hosts' errors joined.
+// given locks, also those on further hosts. It returns the facts host by host,
+// with a HostLost for each that did not answer, and all errors joined.
 func Observe(ctx context.Context, connect Connect, hosts []string, locks []Lock, options Options) ([]ops.Event, error) {
-	facts, errs := make([][]ops.Event, len(hosts)), make([]error, len(hosts))
-	var wg sync.WaitGroup
-	for i, name := range hosts {
-		var here []Lock
-		for _, l := range locks {
-			if l.Host == name {
-				here = append(here, l)
-			}
+	places := slices.Clone(hosts)
+	for _, l := range locks {
+		if !slices.Contains(places, l.Host) {
+			places = append(places, l.Host)
 		}
-		wg.Go(func() { facts[i], errs[i] = look(ctx, name, connect(name), here, options) })
+	}
+	facts, errs := make([][]ops.Event, len(places)), make([]error, len(places))
+	var wg sync.WaitGroup
+	for i, name := range places {
+		conn := connect(name)
+		wg.Go(func() {
+			var engine, held []ops.Event
+			var engineErr, lockErr error
+			var both sync.WaitGroup
+			both.Go(func() { held, lockErr = lookAtLocks(ctx, conn, on(name, locks), options) })
+			if i < len(hosts) {
+				engine, engineErr = lookAtEngine(ctx, name, conn, options)
+			}
+			both.Wait()
+			facts[i], errs[i] = append(engine, held...), errors.Join(engineErr, lockErr)
+		})
 	}
 	wg.Wait()
-	var out []ops.Event
-	for _, f := range facts {
-		out = append(out, f...)
-	}
-	return out, errors.Join(errs...)
+	return slices.Concat(facts...), errors.Join(errs...)
 }
 
 // Private
 
-// look is one host's part of Observe. What failed is left out of the facts.
-func look(ctx context.Context, name string, conn Connection, locks []Lock, options Options) ([]ops.Event, error) {
-	var seen ops.HostSeen
-	var containers ops.ContainersSeen
-	var images ops.ImagesSeen
-	var held []ops.Lock
+// lookAtEngine is one host's part of Observe: all of it, or the loss.
+func lookAtEngine(ctx context.Context, name string, conn Connection, options Options) ([]ops.Event, error) {
+	seen := ops.HostSeen{Host: name}
+	containers := ops.ContainersSeen{Host: name}
+	images := ops.ImagesSeen{Host: name}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		seen = ops.HostSeen{Host: name}
 		seen.Docker, err = conn.Engine().Facts(ctx)
 		seen.At = time.Now()
 		return err
 	})
 	group.Go(func() (err error) {
-		containers = ops.ContainersSeen{Host: name}
 		containers.Containers, err = conn.Engine().ListContainers(ctx)
 		containers.At = time.Now()
 		return err
 	})
 	group.Go(func() (err error) {
-		images = ops.ImagesSeen{Host: name}
 		images.Images, err = conn.Engine().ListImages(ctx)
 		images.At = time.Now()
 		return err
 	})
-	if len(locks) > 0 {
-		group.Go(func() (err error) {
-			held, err = probeLocks(ctx, conn, locks)
-			return err
-		})
-	}
 	if err := group.Wait(); err != nil {
 		return []ops.Event{ops.HostLost{Host: name, At: time.Now(), Reason: options.reason(err)}}, err
 	}
-	out := []ops.Event{seen, containers, images}
+	return []ops.Event{seen, containers, images}, nil
+}
+
+func lookAtLocks(ctx context.Context, conn Connection, locks []Lock, options Options) ([]ops.Event, error) {
+	if len(locks) == 0 {
+		return nil, nil
+	}
+	held, err := probeLocks(ctx, conn, locks)
+	if err != nil {
+		return nil, err
+	}
+	var out []ops.Event
 	for i, l := range held {
 		out = append(out, ops.LockSeen{App: locks[i].App, Lock: options.judged(l)})
 	}
 	return out, nil
+}
+
+// Helpers
+
+func on(host string, locks []Lock) []Lock {
+	var out []Lock
+	for _, l := range locks {
+		if l.Host == host {
+			out = append(out, l)
+		}
+	}
+	return out
 }
