@@ -528,8 +528,8 @@ func scalarText(value Value) string {
 }
 
 func plainSafe(s string) bool {
-	if s == "" || strings.TrimSpace(s) != s || strings.ContainsAny(s[:1], "-?:,[]{}#&*!|>'\"%@`") {
+	if len(s) == 1 && strings.ContainsAny(s, "yYnN") || s == "" || strings.TrimSpace(s) != s || strings.ContainsAny(s[:1], "-?:,[]{}#&*!|>'\"%@`") {
 		return false
 	}
-	return !strings.ContainsAny(s, "\n\t\\,[]{}\"'") && !strings.Contains(s, ": ") && !strings.Contains(s, " #") && !strings.HasSuffix(s, ":")
+	return !strings.ContainsAny(s, "\n\t\\,[]{}") && !strings.Contains(s, ": ") && !strings.Contains(s, " #") && !strings.HasSuffix(s, ":")
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -327,12 +328,16 @@ func rootNode(node *yaml.Node, key string) *yaml.Node {
 func (e Errors) with(cross Errors) Errors {
 	blamed := map[string]bool{}
 	for _, problem := range e {
-		for part := range strings.SplitSeq(problem.Path, "/") {
-			blamed[part] = true
+		parts := strings.Split(problem.Path, "/")
+		if parts[0] != "servers" || len(parts) <= 2 {
+			blamed[parts[0]] = true
+		}
+		if slices.Contains(parts, "proxy") {
+			blamed["proxy"] = true
 		}
 	}
 	for _, problem := range cross {
-		if !blamed[problem.section] && !blamed[problem.Path] {
+		if !blamed[problem.section] {
 			e = append(e, problem)
 		}
 	}
