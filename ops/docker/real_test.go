@@ -448,7 +448,7 @@ func TestRealEvents(t *testing.T) {
 	go func() {
 		filter := docker.EventFilter{Types: []string{"container", "image"}, Actions: []string{"start", "die", "exec_start", "exec_die", "tag"}}
 		done <- r.Events(ctx, filter, func() { close(opened) }, func(e docker.Event) {
-			if strings.Contains(e.Name, r.run) || strings.Contains(e.Name, "evented") {
+			if strings.Contains(e.Name, r.run) {
 				seen <- e
 			}
 		})
@@ -483,6 +483,33 @@ func TestRealEvents(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestRealEventsOfOneContainer(t *testing.T) {
+	r := newReal(t)
+	mine, other := r.start(t, nil, "talk"), r.start(t, nil, "talk")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	filter := docker.EventFilter{Types: []string{"container"}, Actions: []string{"exec_start", "exec_die"}, Container: mine}
+	var got []docker.Event
+	execs := make(chan error, 1)
+	err := r.Events(ctx, filter, func() {
+		go func() {
+			_, err := r.Exec(ctx, other, "/program", "echo", "other")
+			_, err2 := r.Exec(ctx, mine, "/program", "echo", "mine")
+			execs <- errors.Join(err, err2)
+		}()
+	}, func(e docker.Event) {
+		if got = append(got, e); len(got) == 2 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || len(got) != 2 || got[0].Name != mine || got[0].Detail != "/program echo mine" || got[1].ExecID != got[0].ExecID {
+		t.Errorf("%v, %+v", err, got)
+	}
+	if err := <-execs; err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 
