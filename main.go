@@ -11,6 +11,7 @@ import (
 
 	"binnacle/ops/operation"
 	"binnacle/ui/cli"
+	"binnacle/ui/desk"
 )
 
 // version is set by the release build.
@@ -26,7 +27,7 @@ func run(ctx context.Context, args []string) int {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 	}
-	program.Console = console
+	program.Console = desk.Run
 	program.Demo = func(ctx context.Context, d cli.DemoRequest) error { return demo(ctx, program, d) }
 	return program.Run(ctx, args)
 }

@@ -44,7 +44,8 @@ func mayImport() map[string][]string {
 		"ui/pane":       append(slices.Clone(low), "ops/logs", "ui/kit", "ui/theme", "ui/widget"),
 		"ui/dialog":     append(slices.Clone(low), "ui/kit", "ui/theme", "ui/widget"),
 		"ui":            append(slices.Clone(low), "ops/logs", "ui/kit", "ui/theme", "ui/widget", "ui/pane", "ui/dialog"),
-		"ui/cli":        append(hosts, "ops/live"),
+		"ui/cli":        append(slices.Clone(hosts), "ops/live"),
+		"ui/desk":       append(slices.Clone(hosts), "ops/live", "ops/operation", "ui", "ui/kit", "ui/pane", "ui/theme"),
 	}
 }
 

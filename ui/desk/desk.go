@@ -1,9 +1,10 @@
-package main
+// Package desk wires the console to a live session: watcher, logs, engine and
+// remote shells. It may import everything below live and everything of ui.
+package desk
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,45 +14,66 @@ import (
 	"binnacle/config"
 	"binnacle/ops"
 	"binnacle/ops/live"
+	"binnacle/ops/logs"
 	"binnacle/ops/operation"
+	"binnacle/ops/watch"
 	"binnacle/ui"
-	"binnacle/ui/cli"
 	"binnacle/ui/kit"
 	"binnacle/ui/pane"
 	"binnacle/ui/theme"
 )
 
-// console opens a project's console. When it is left while a task runs and is
-// to go on, the process stays until the task has ended.
-func console(ctx context.Context, o live.Options) error {
+// Run opens a project's console. When it is left while a task runs and is to go
+// on, it returns when the task has ended.
+func Run(ctx context.Context, o live.Options) error {
 	o.OnScreen = true
 	s, err := live.Open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	for _, w := range s.Warnings {
-		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: w.String()})
-	}
-	watcher := s.Watch(ctx)
-	defer watcher.Close()
-	follower := s.FollowLogs(ctx)
-	defer follower.Close()
-	keys, err := ui.LoadKeys(filepath.Join(configDir(), "keys.yaml"))
-	if err != nil {
+	d := Open(ctx, s)
+	defer d.Close()
+	d.Options.Theme = themeFor(s)
+	if d.Options.Keys, err = ui.LoadKeys(filepath.Join(configDir(), "keys.yaml")); err != nil {
 		return err
 	}
-	outcome, err := ui.Run(ctx, ui.Options{
-		Source: s.Store, Driver: &driver{session: s}, Catalog: operation.Catalog(), App: s.App,
-		Panes:   []kit.Pane{pane.NewTask(s.Store)},
-		Changed: follower.Dirty(), Theme: themeFor(s), Keys: keys,
-		Refresh: func() { watcher.Refresh() },
-	})
+	outcome, err := ui.Run(ctx, d.Options)
 	if err != nil {
 		return err
 	}
 	return wait(ctx, s, outcome.Left)
 }
+
+// Desk is a session with what a console needs beside it.
+type Desk struct {
+	Options ui.Options
+
+	watcher  *watch.Watcher
+	follower *logs.Follower
+}
+
+// Open starts to watch the session's hosts and to follow logs.
+func Open(ctx context.Context, s *live.Session) *Desk {
+	for _, w := range s.Warnings {
+		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: w.String()})
+	}
+	d := &Desk{watcher: s.Watch(ctx), follower: s.FollowLogs(ctx)}
+	d.Options = ui.Options{
+		Source: s.Store, Driver: &driver{ctx: context.WithoutCancel(ctx), session: s}, Catalog: operation.Catalog(), App: s.App,
+		Panes:   []kit.Pane{pane.NewLogs(d.follower), pane.NewTask(s.Store)},
+		Changed: d.follower.Dirty(), Refresh: func() { d.watcher.Refresh() },
+	}
+	return d
+}
+
+// Close stops watching and following.
+func (d *Desk) Close() {
+	d.follower.Close()
+	d.watcher.Close()
+}
+
+// Private
 
 // wait stays with the tasks that were left running without a screen.
 func wait(ctx context.Context, s *live.Session, left []ops.TaskID) error {
@@ -64,13 +86,16 @@ func wait(ctx context.Context, s *live.Session, left []ops.TaskID) error {
 		failed = failed || ok && task.Status != ops.Done
 	}
 	if failed {
-		return fmt.Errorf("%w: see binnacle tasks", cli.ErrFailed)
+		return errors.New("a task that was left running failed: binnacle tasks")
 	}
 	return nil
 }
 
 // driver carries out the console's intents on a session.
-type driver struct{ session *live.Session }
+type driver struct {
+	ctx     context.Context //nolint:containedctx // tasks outlive the screen that started them
+	session *live.Session
+}
 
 // Plan plans a request against what the watcher knows of the hosts.
 func (d *driver) Plan(_ context.Context, r ui.Request) (ui.Proposal, error) {
@@ -91,7 +116,7 @@ func (d *driver) Plan(_ context.Context, r ui.Request) (ui.Proposal, error) {
 
 // Start runs a plan as a task. The task does not end with the screen.
 func (d *driver) Start(p ui.Proposal) error {
-	return d.session.Engine.Start(context.Background(), p.Task, p.Plan)
+	return d.session.Engine.Start(d.ctx, p.Task, p.Plan)
 }
 
 // Cancel asks a task to stop at a safe point.
