@@ -109,11 +109,15 @@ func NewIndex(q Query) *Index { return &Index{query: q} }
 // Query is what the index looks for.
 func (x *Index) Query() Query { return x.query }
 
-// Scan looks at all lines that are new and at up to budget older ones, and
+// leastBurst is how many new lines are looked at whatever the budget.
+const leastBurst = 5000
+
+// Scan looks at the lines that are new and at up to budget older ones, and
 // forgets what the ring has dropped. It reports whether everything in the view
 // has been looked at.
 func (x *Index) Scan(v View, budget int) bool {
-	if !x.opened || v.First() > x.high || v.Next() < x.high {
+	burst := v.Next() > x.high+uint64(max(budget, leastBurst)) // more than one look should take: begin at the end again
+	if !x.opened || v.First() > x.high || v.Next() < x.high || burst {
 		*x = Index{query: x.query, low: v.Next(), high: v.Next(), opened: true}
 	}
 	for ; x.high < v.Next(); x.high++ {

@@ -169,6 +169,9 @@ func (l *LogList) Mark(now time.Time) {
 		l.marks[seq] = now
 	}
 	l.drawn.drop(seq)
+	if now := l.window(); l.loose && len(now) == l.frame.Height && now[len(now)-1] == rows[len(rows)-1] {
+		l.top = l.moved(l.top, 1) // the rule came below the edge
+	}
 	l.settle()
 }
 

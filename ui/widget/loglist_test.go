@@ -310,6 +310,15 @@ func TestLogListMarks(t *testing.T) {
 	if got := strings.ReplaceAll(bare(&l), "14:02:11 web-1 web", "web-1"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	l.Move(kit.Up)
+	l.Mark(logStart)
+	if got := bare(&l); strings.Contains(got, "marked") {
+		t.Errorf("a second mark at the same line takes it away:\n%s", got)
+	}
+	l.Mark(logStart)
+	if rows := l.Lines(); !strings.Contains(rows[3], "marked") {
+		t.Errorf("a new mark is on screen:\n%s", bare(&l))
+	}
 }
 
 func TestLogListSlides(t *testing.T) {
