@@ -413,7 +413,7 @@ func (b *bench) lock(passphrase string) ssh.PublicKey {
 	b.t.Helper()
 	key, text := newLockedKey(b.t, passphrase)
 	writeFile(b.t, b.path("id_ed25519"), text)
-	return key.PublicKey()
+	return key
 }
 
 // startAgent runs a real ssh-agent.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -78,10 +79,10 @@ func TestManyStreamsOutgrowTheServersSessionLimit(t *testing.T) {
 	host := pool.Host("vm1")
 	ctx, cancel := context.WithCancel(within(t))
 	var following sync.WaitGroup
-	for range 5 {
+	for i := range 5 {
 		r, w := io.Pipe()
 		following.Go(func() {
-			_, err := host.Run(ctx, Command{Shell: "echo up; exec sleep 60", Stdout: w})
+			_, err := host.Run(ctx, Command{Shell: fmt.Sprintf("echo up; exec sleep 6%d", i), Stdout: w})
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("a stream ended with %v", err)
 			}

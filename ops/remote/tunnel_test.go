@@ -191,6 +191,9 @@ func TestUploadIsRelativeToTheHome(t *testing.T) {
 
 func TestShellOnATerminal(t *testing.T) {
 	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("an sshd that is not root cannot give a terminal away")
+	}
 	b := newBench(t)
 	b.server()
 	host := b.pool().Host("vm1")
@@ -204,11 +207,12 @@ func TestShellOnATerminal(t *testing.T) {
 	ended := make(chan end, 1)
 	go func() {
 		result, err := host.Shell(within(t), Pty{Term: "vt100", Size: Size{Width: 91, Height: 17}, Resize: resize, Stdin: in, Stdout: out}, "/bin/sh")
+		_ = in.CloseWithError(err) // whoever still types hears of it
 		ended <- end{result, err}
 	}()
 	say := func(line string) {
 		if _, err := io.WriteString(typing, line+"\n"); err != nil {
-			t.Error(err)
+			t.Fatalf("%v; the shell ended with %+v", err, <-ended)
 		}
 	}
 	say("stty size; echo term=$TERM")
