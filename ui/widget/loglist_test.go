@@ -348,23 +348,29 @@ var nasty = []string{
 	`{"level":"error","msg":"json"}`, strings.Repeat("ก็", 40), "한국어 \u1112\u1161\u11ab",
 }
 
+// themes are made once: making one takes long under the race detector.
+var themes = []theme.Theme{
+	theme.New(theme.Options{Dark: true}), theme.New(theme.Options{ASCII: true}), theme.New(theme.Options{NoColor: true}),
+	theme.New(theme.Options{ASCII: true, NoColor: true}),
+}
+
 // Whatever the text, the size and the look: never more rows than asked for,
 // none wider than the window.
 func TestLogListExactSize(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))
 	r := logs.NewRing(0)
-	for i := range 200 {
+	for i := range 80 {
 		l := logText(nasty[random.IntN(len(nasty))] + nasty[random.IntN(len(nasty))])
 		l.Source = []*logs.Source{web1, web2, job1}[i%3]
 		l.Late = i%17 == 0
 		r.Append(l)
 	}
-	for i := range 100 {
+	for i := range 60 {
 		w, h := 1+random.IntN(210), 1+random.IntN(60)
 		var l LogList
 		l.SetLook(LogLook{Wrap: random.IntN(2) == 0, Times: LogTimes(random.IntN(3)), Plain: random.IntN(3) == 0})
 		frame := logFrame(r, w, h)
-		frame.Theme = theme.New(theme.Options{Dark: true, ASCII: i%2 == 0, NoColor: i%3 == 0})
+		frame.Theme = themes[i%len(themes)]
 		l.Sync(frame)
 		for range 6 {
 			switch random.IntN(8) {

@@ -263,7 +263,7 @@ func TestStepTreeExactSize(t *testing.T) {
 		}
 		w, h := 1+random.IntN(210), 1+random.IntN(50)
 		frame := stepFrame(task, w, h)
-		frame.Theme = theme.New(theme.Options{Dark: true, ASCII: i%2 == 0, NoColor: i%3 == 0})
+		frame.Theme = themes[i%len(themes)]
 		var tree StepTree
 		tree.Sync(frame)
 		for range 5 {
