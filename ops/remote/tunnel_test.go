@@ -173,7 +173,7 @@ func TestUpload(t *testing.T) {
 		}
 	}
 	eventually(t, "no part is left", func() bool {
-		parts, _ := filepath.Glob(dir + "*/*.part")
+		parts, _ := filepath.Glob(dir + "/*.part")
 		return len(parts) == 0
 	})
 }

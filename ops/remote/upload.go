@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 // Upload writes a file on the host: size bytes of r to path with mode. path is
@@ -26,12 +27,16 @@ func (c *Client) Upload(ctx context.Context, r io.Reader, size int64, path strin
 		return u.run(ctx, receive(u.temp)+finish(u.temp, path, mode, size), u.r)
 	}
 	if err := u.run(ctx, receive(u.temp)+"trap - EXIT\n", u.r); err != nil {
+		u.discard(ctx)
 		return err
 	}
 	return u.run(ctx, cleanUp(u.temp)+finish(u.temp, path, mode, u.r.n), nil)
 }
 
 // Private
+
+// discardLimit bounds the cleaning up after a failed upload.
+const discardLimit = 5 * time.Second
 
 type upload struct {
 	client *Client
@@ -53,6 +58,16 @@ func (u *upload) run(ctx context.Context, script string, stdin io.Reader) error 
 		return fmt.Errorf("uploading %s: %w", u.path, err)
 	}
 	return nil
+}
+
+// discard removes what has come so far: the host cannot tell that it is not
+// the whole.
+func (u *upload) discard(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardLimit)
+	defer cancel()
+	if err := u.run(ctx, "rm -f "+quotePath(u.temp), nil); err != nil {
+		u.client.pool.log.Warn("part of an upload may be left", "host", u.client.name, "path", u.temp, "err", err)
+	}
 }
 
 // counted counts what is read.
