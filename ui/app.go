@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -89,6 +90,9 @@ func New(ctx context.Context, o Options) (*Model, error) {
 	dirty, m.stop = o.Source.Dirty()
 	m.bridge = bridge{state: dirty, panes: o.Changed}
 	m.take()
+	for id, p := range m.panes { // every pane has a scene before it is asked anything
+		p.Sync(m.scene(region{id: id}))
+	}
 	m.sync()
 	return m, nil
 }
@@ -170,7 +174,7 @@ func (m *Model) take() {
 	m.summary.update(m.state, m.app)
 	o := m.options.Theme
 	d := m.app.Destination()
-	o.Production = m.app != "" && (d == "" || d == "production")
+	o.Production = m.app != "" && (d == "" || strings.Contains(d, "prod"))
 	if m.theme.Options != o || m.theme.Live == "" {
 		m.theme = theme.New(o)
 	}
@@ -196,14 +200,20 @@ func (m *Model) sync() {
 	if m.theme.Dark != m.options.Theme.Dark {
 		m.take()
 	}
+	wants := m.wants()
 	for range 2 { // what a pane would fill can change the layout once
-		m.layout = arrange(m.width, m.height, m.focus, m.alone(), m.wants())
+		m.layout = arrange(m.width, m.height, m.focus, m.alone(), wants)
 		for _, r := range m.layout.regions() {
 			if p, ok := m.panes[r.id]; ok {
 				p.Sync(m.scene(r))
 			}
 		}
 		m.settle()
+		now := m.wants()
+		if maps.Equal(now, wants) {
+			break
+		}
+		wants = now
 	}
 	if m.overlay.dialog != nil {
 		m.overlay.dialog.Sync(m.wholeScene())

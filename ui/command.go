@@ -138,11 +138,14 @@ func parseParams(op ops.Operation, text string) ops.Params {
 			positional = append(positional, p)
 		}
 	}
+	if name, ok := kit.VersionParam(op); ok && len(positional) == 0 {
+		positional = append(positional, ops.Param{Name: name, Kind: ops.Version})
+	}
 	for _, word := range strings.Fields(text) {
 		name, value, assigned := strings.Cut(strings.TrimLeft(word, "-"), "=")
 		i := slices.IndexFunc(op.Params, func(p ops.Param) bool { return p.Name == name })
 		switch {
-		case assigned && i >= 0:
+		case assigned && (i >= 0 || len(positional) > 0 && positional[0].Name == name):
 			out[name] = value
 		case i >= 0 && op.Params[i].Kind == ops.Toggle:
 			out[name] = "true"

@@ -151,7 +151,9 @@ func (m *Model) finish(lines []string) string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		line = kit.Cut(line, m.width, "")
+		if framed := m.layout.bare.id == "" && m.overlay.dialog == nil && i >= m.layout.body.y && i < m.layout.body.y+m.layout.body.h; !framed {
+			line = kit.Cut(line, m.width, "") // frames are exact, and measuring costs
+		}
 		if m.theme.ASCII {
 			line = sevenBit(line)
 		}

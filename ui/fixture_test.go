@@ -94,15 +94,14 @@ func (w *world) stage(t testing.TB, width, height int) *ui.Stage {
 
 func catalog() ops.Catalog {
 	return ops.Catalog{
-		{Name: "deploy", Group: "App", Summary: "build, push and boot a version", Key: "D", Scope: ops.ScopeApp, Risk: ops.Change, Params: []ops.Param{
-			{Name: "version", Kind: ops.Version, Usage: "version to deploy"},
+		{Name: "deploy", Group: "deploy", Summary: "build, push and boot a version", Key: "D", Scope: ops.ScopeApp, Risk: ops.Change, Params: []ops.Param{
 			{Name: "skip-push", Letter: "P", Kind: ops.Toggle, Usage: "use the image that is in the registry"},
 		}},
-		{Name: "rollback", Group: "App", Summary: "go back to a version that is still there", Key: "R", Scope: ops.ScopeApp, Risk: ops.Change, Params: []ops.Param{
-			{Name: "version", Kind: ops.Version, Positional: true},
+		{Name: "rollback", Group: "deploy", Summary: "go back to a version that is still there", Key: "R", Scope: ops.ScopeApp, Risk: ops.Change, Params: []ops.Param{
+			{Name: "VERSION", Kind: ops.Version, Positional: true},
 		}},
-		{Name: "lock release", Group: "Lock", Summary: "release the deploy lock", Scope: ops.ScopeApp, Risk: ops.Change},
-		{Name: "lock acquire", Group: "Lock", Summary: "acquire the deploy lock", Scope: ops.ScopeApp, Risk: ops.Change, Params: []ops.Param{
+		{Name: "lock release", Group: "lock", Summary: "release the deploy lock", Scope: ops.ScopeApp, Risk: ops.Change},
+		{Name: "lock acquire", Group: "lock", Summary: "acquire the deploy lock", Scope: ops.ScopeApp, Risk: ops.Change, Params: []ops.Param{
 			{Name: "message", Kind: ops.Text, Required: true},
 		}},
 		{Name: "audit", Group: "App", Summary: "who did what", Scope: ops.ScopeApp, Risk: ops.Read},

@@ -119,7 +119,7 @@ func (m *Model) run(r kit.Run) tea.Cmd {
 		return nil
 	}
 	if !r.Ready {
-		param, hasVersion := versionParam(op)
+		param, hasVersion := kit.VersionParam(op)
 		switch {
 		case op.Name == string(actRollback) && hasVersion && r.Params.Text(param) == "":
 			m.open(dialog.NewRollback(r, param, m.state.Fleet, m.app))
@@ -287,15 +287,6 @@ func write(dir, name, text string) (string, error) {
 		return path, errors.Join(err, f.Close())
 	}
 	return "", errors.New("a thousand files of that name are there already")
-}
-
-func versionParam(op ops.Operation) (string, bool) {
-	for _, p := range op.Params {
-		if p.Kind == ops.Version {
-			return p.Name, true
-		}
-	}
-	return "", false
 }
 
 func needs(op ops.Operation, given ops.Params) bool {

@@ -21,7 +21,7 @@ func TestRollbackPicksThenConfirms(t *testing.T) {
 	has(t, s, "roll back to", "v1", "serving now")
 	s.Press("enter") // the cursor starts on the newest version that does not serve
 	has(t, s, "[ Cancel ]", "v2 on 4 places", "shop, production")
-	if len(w.requests) != 1 || w.requests[0].Operation != "rollback" || w.requests[0].Params.Text("version") != "v1" {
+	if len(w.requests) != 1 || w.requests[0].Operation != "rollback" || w.requests[0].Params.Text("VERSION") != "v1" {
 		t.Fatalf("planned %+v", w.requests)
 	}
 	w.now = w.now.Add(time.Second)

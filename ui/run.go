@@ -41,7 +41,7 @@ type Request struct {
 	App       ops.AppID
 	Operation string
 	Target    kit.Target
-	Params    ops.Params
+	Params    ops.Params // by name; kit.VersionParam tells the version's
 	Roles     []string
 	Hosts     []string
 	SkipHooks bool
@@ -81,6 +81,10 @@ type Outcome struct {
 	Left []ops.TaskID
 }
 
+// framesPerSecond is how often the terminal is written to at most: the bridge
+// sends no more, and every tick wakes the program up.
+const framesPerSecond = 30
+
 // Run shows the console until somebody leaves it or the context ends.
 func Run(ctx context.Context, o Options, more ...tea.ProgramOption) (Outcome, error) {
 	m, err := New(ctx, o)
@@ -88,7 +92,7 @@ func Run(ctx context.Context, o Options, more ...tea.ProgramOption) (Outcome, er
 		return Outcome{}, err
 	}
 	defer m.close()
-	options := append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithFilter(wheelFilter())}, more...)
+	options := append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithFilter(wheelFilter()), tea.WithFPS(framesPerSecond)}, more...)
 	_, err = tea.NewProgram(m, options...).Run()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
 		err = nil // the context's end is a way to leave

@@ -33,7 +33,7 @@ func statusLine(s *summary, th theme.Theme, now time.Time, width int, leaving st
 		appSegment(s, th),
 		versionSegment(s, th, now),
 		bySegment(s, th, now),
-		lockSegment(s, now),
+		lockSegment(s, th, now),
 		runningSegment(s, th, now, leaving),
 		liveSegment(s, th, now),
 		{drop: 7, right: true, pieces: []piece{{theme.Bar, theme.Accent, "?"}, {theme.Bar, theme.Dim, " help"}}},
@@ -85,7 +85,7 @@ func bySegment(s *summary, th theme.Theme, now time.Time) segment {
 	return segment{drop: 5, tight: true, pieces: []piece{{theme.Bar, theme.Dim, th.Dot + " " + text}}}
 }
 
-func lockSegment(s *summary, now time.Time) segment {
+func lockSegment(s *summary, th theme.Theme, now time.Time) segment {
 	lock := s.app.Lock
 	switch {
 	case !s.known:
@@ -97,7 +97,7 @@ func lockSegment(s *summary, now time.Time) segment {
 	case lock.Bare:
 		return segment{drop: 2, pieces: []piece{{theme.Bar, theme.Warn, "lock held, no details"}}}
 	}
-	tone, text := theme.Warn, "lock: "+kit.Clean(lock.By)
+	tone, text := theme.Warn, "lock: "+kit.Cut(kit.Clean(lock.By), 18, th.Ellipsis)
 	if !lock.At.IsZero() {
 		text += " " + kit.Span(now.Sub(lock.At))
 	}
@@ -115,7 +115,7 @@ func runningSegment(s *summary, th theme.Theme, now time.Time, leaving string) s
 		return segment{}
 	}
 	t := s.running[len(s.running)-1]
-	text := th.Active + " " + kit.Clean(t.Title) + " " + kit.Took(t.Elapsed(now).Truncate(time.Second))
+	text := th.Active + " " + kit.Clean(t.Title) + " " + clock(t.Elapsed(now))
 	if t.Cancelling {
 		text += ", stopping"
 	}
@@ -149,6 +149,14 @@ func liveSegment(s *summary, th theme.Theme, now time.Time) segment {
 }
 
 // Helpers
+
+// clock writes a running time in whole seconds.
+func clock(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return kit.Took(d)
+}
 
 // line sets segments from the left and the right on a surface, as many as fit.
 func line(segments []segment, surface theme.Surface, th theme.Theme, width int) string {

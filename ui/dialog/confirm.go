@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -127,21 +128,27 @@ func (d *Confirm) fill() {
 
 func (d *Confirm) effects() []string {
 	th, w := d.scene.Theme, d.inner()
-	labels := kit.Width("destination")
+	labels := kit.Width("risk")
+	if !d.says("to") {
+		labels = kit.Width("destination")
+	}
 	for _, e := range d.plan.Effects {
 		labels = max(labels, min(kit.Width(e.Label), 16))
 	}
-	where, tone := destination(d.plan.App), theme.Text
-	if th.Production {
-		tone = theme.Brand
+	var lines []string
+	if !d.says("to") {
+		tone := theme.Text
+		if th.Production {
+			tone = theme.Brand
+		}
+		lines = labelled(th, "destination", destination(d.plan.App), labels, w, tone)
 	}
-	lines := labelled(th, "destination", where, labels, w, tone)
 	risk := theme.Text
 	if d.plan.Risk >= ops.Disrupt {
 		risk = theme.Bad
 	}
 	lines = append(lines, labelled(th, "risk", riskWords(d.plan.Risk), labels, w, risk)...)
-	if hosts := d.plan.Hosts(); len(hosts) > 0 {
+	if hosts := d.plan.Hosts(); len(hosts) > 0 && !d.says("hosts") {
 		lines = append(lines, labelled(th, "hosts", strings.Join(hosts, ", "), labels, w, theme.Text)...)
 	}
 	for _, e := range d.plan.Effects {
@@ -152,6 +159,11 @@ func (d *Confirm) effects() []string {
 		lines = append(lines, labelled(th, e.Label, text, labels, w, tone)...)
 	}
 	return lines
+}
+
+// says reports that the plan's own effects tell it.
+func (d *Confirm) says(label string) bool {
+	return slices.ContainsFunc(d.plan.Effects, func(e ops.Effect) bool { return e.Label == label })
 }
 
 func (d *Confirm) outline() []string {

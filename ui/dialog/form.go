@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -47,7 +48,11 @@ func NewForm(op ops.Operation, run kit.Run) *Form {
 	if op.Summary != "" {
 		d.title += ": " + op.Summary
 	}
-	for _, p := range op.Params {
+	params := op.Params
+	if name, ok := kit.VersionParam(op); ok && !slices.ContainsFunc(params, func(p ops.Param) bool { return p.Name == name }) {
+		params = append([]ops.Param{{Name: name, Kind: ops.Version, Usage: "the version; empty for what git says"}}, params...)
+	}
+	for _, p := range params {
 		f := field{param: p}
 		value := p.Default
 		if given, ok := run.Params[p.Name]; ok {
@@ -57,7 +62,7 @@ func NewForm(op ops.Operation, run kit.Run) *Form {
 		f.on = p.Kind == ops.Toggle && value == "true"
 		d.fields = append(d.fields, f)
 	}
-	if op.Scope == ops.ScopeApp && op.Risk != ops.Read {
+	if kit.Narrows(op) {
 		d.fields = append(d.fields,
 			narrowing("roles", "all; or names with commas", run.Roles, ofRoles),
 			narrowing("hosts", "all; or names with commas", run.Hosts, ofHosts),

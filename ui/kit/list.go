@@ -9,6 +9,7 @@ type List[K comparable] struct {
 	keys   []K
 	cursor int
 	has    bool
+	chosen bool // somebody moved the cursor: it stays on its thing
 	offset int
 	height int
 	marks  map[K]bool
@@ -21,6 +22,8 @@ func (l *List[K]) Sync(keys []K, height int) {
 	switch i := slices.Index(keys, old); {
 	case len(keys) == 0:
 		l.cursor, l.has = 0, false
+	case had && !l.chosen: // rows that arrive do not push the first one away
+		l.cursor = 0
 	case had && i >= 0:
 		l.cursor = i
 	default: // gone: stay in place
@@ -69,7 +72,7 @@ func (l *List[K]) Move(a Action) bool {
 
 // By moves the cursor by rows.
 func (l *List[K]) By(rows int) {
-	l.cursor = max(0, min(l.cursor+rows, len(l.keys)-1))
+	l.cursor, l.chosen = max(0, min(l.cursor+rows, len(l.keys)-1)), true
 	l.reveal()
 }
 
@@ -79,7 +82,7 @@ func (l *List[K]) Select(key K) bool {
 	if i < 0 {
 		return false
 	}
-	l.cursor, l.has = i, true
+	l.cursor, l.has, l.chosen = i, true, true
 	l.reveal()
 	return true
 }
@@ -90,7 +93,7 @@ func (l *List[K]) At(line int) bool {
 	if line < 0 || i >= len(l.keys) {
 		return false
 	}
-	l.cursor, l.has = i, true
+	l.cursor, l.has, l.chosen = i, true, true
 	return true
 }
 

@@ -177,7 +177,7 @@ func (p *Accessories) row(b berth) widget.Row {
 		}
 	}
 	return widget.Row{Mark: containerMark(c, th), Cells: append(cells,
-		containerState(c), containerHealth(c, th), cpuCell(c, th), memoryCell(c, th), uptimeCell(c, p.scene.Now, th),
+		containerState(c), containerHealth(c, &m.host, th), cpuCell(c, th), memoryCell(c, th), uptimeCell(c, p.scene.Now, th),
 	)}
 }
 

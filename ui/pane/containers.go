@@ -110,7 +110,10 @@ func (p *Containers) index(fleet ops.Fleet, app ops.AppID) {
 	roles := map[string]int{}
 	if a, ok := fleet.App(app); ok {
 		for i, r := range a.Roles {
-			roles[r.Name] = i
+			roles[r.Name] = i + 1
+			if r.Primary {
+				roles[r.Name] = 0
+			}
 		}
 	}
 	for i := range fleet.Hosts {
@@ -136,10 +139,10 @@ func (p *Containers) index(fleet ops.Fleet, app ops.AppID) {
 func (p *Containers) add(c ops.Container, host int, h *ops.Host, roles map[string]int) {
 	role, ok := roles[c.Role]
 	if !ok {
-		role = len(roles)
+		role = len(roles) + 1
 	}
 	if c.Kind == ops.KindProxy {
-		role = len(roles) + 1
+		role = len(roles) + 2
 		c.Role, c.Version = "proxy", tagOf(c.Image)
 	}
 	p.all = append(p.all, place{Container: c, host: host, role: role})
@@ -218,14 +221,14 @@ func (p *Containers) row(key ops.ContainerID) widget.Row {
 	if c.Running() {
 		cells[0].Tone = theme.Strong
 	}
-	if h := p.seen[c.host]; stale(h) {
+	if h := &p.seen[c.host]; stale(*h) {
 		return widget.Row{
 			Mark: widget.Cell{Text: th.Unknown, Tone: theme.Warn}, Cells: cells, RestFrom: 3,
-			Rest: widget.Cell{Text: since(h, p.scene.Now), Tone: theme.Warn},
+			Rest: widget.Cell{Text: since(*h, p.scene.Now), Tone: theme.Warn},
 		}
 	}
 	return widget.Row{Mark: containerMark(c.Container, th), Cells: append(cells,
-		containerState(c.Container), containerHealth(c.Container, th), cpuCell(c.Container, th), memoryCell(c.Container, th),
+		containerState(c.Container), containerHealth(c.Container, &p.seen[c.host], th), cpuCell(c.Container, th), memoryCell(c.Container, th),
 		uptimeCell(c.Container, p.scene.Now, th), widget.Cell{Text: shortID(c.ID), Tone: theme.Faint},
 	)}
 }

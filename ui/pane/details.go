@@ -198,10 +198,8 @@ func (s *sheet) container(c ops.Container, h ops.Host) {
 	for _, p := range c.Ports {
 		s.row("port", p)
 	}
-	for _, r := range h.Routes {
-		if slices.ContainsFunc(r.Targets, func(t string) bool { return strings.HasPrefix(t, shortID(c.ID)) }) {
-			s.toned("serves", joinWords(r.Service, routeText(r, s.scene.Theme)), theme.Good)
-		}
+	if r, ok := routeTo(c, &h); ok {
+		s.toned("serves", joinWords(r.Service, routeText(r, s.scene.Theme)), theme.Good)
 	}
 	if len(c.Labels) > 0 {
 		s.section("Labels")

@@ -75,9 +75,17 @@ func crashed(c ops.Container) bool {
 	return c.OOMKilled || c.State == "dead" || c.ExitCode != 0 && c.ExitCode != 143 && c.ExitCode != 137
 }
 
-func containerHealth(c ops.Container, th theme.Theme) widget.Cell {
+// containerHealth is what the engine's health check says; of a container
+// without one, what the proxy in front of it does.
+func containerHealth(c ops.Container, h *ops.Host, th theme.Theme) widget.Cell {
 	if !c.Running() {
 		return widget.Cell{Text: th.Dash, Tone: theme.Faint}
+	}
+	if route, ok := routeTo(c, h); ok && c.Health == "" {
+		if route.State == "running" || route.State == "" {
+			return widget.Cell{Text: "serving", Tone: theme.Good}
+		}
+		return widget.Cell{Text: route.State, Tone: theme.Warn}
 	}
 	switch c.Health {
 	case "healthy":
@@ -88,6 +96,18 @@ func containerHealth(c ops.Container, th theme.Theme) widget.Cell {
 		return widget.Cell{Text: "starting", Tone: theme.Busy}
 	}
 	return widget.Cell{Text: th.Dash, Tone: theme.Faint}
+}
+
+// routeTo finds what the host's proxy sends to a container.
+func routeTo(c ops.Container, h *ops.Host) (ops.Route, bool) {
+	for _, r := range h.Routes {
+		for _, target := range r.Targets {
+			if strings.HasPrefix(target, shortID(c.ID)) {
+				return r, true
+			}
+		}
+	}
+	return ops.Route{}, false
 }
 
 func cpuCell(c ops.Container, th theme.Theme) widget.Cell {

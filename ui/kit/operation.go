@@ -1,0 +1,20 @@
+package kit
+
+import "binnacle/ops"
+
+// VersionParam is the name under which an operation's version goes into
+// Run.Params: that of its own parameter, or "version" for the operations that
+// deploy and take it as a global flag; false when it is about no version.
+func VersionParam(op ops.Operation) (string, bool) {
+	for _, p := range op.Params {
+		if p.Kind == ops.Version {
+			return p.Name, true
+		}
+	}
+	return "version", op.Group == "deploy"
+}
+
+// Narrows reports an operation that can be narrowed to some roles and hosts.
+func Narrows(op ops.Operation) bool {
+	return op.Scope == ops.ScopeApp && op.Risk != ops.Read && op.Group != "lock"
+}
