@@ -355,7 +355,7 @@ func TestCloseWaitsAndEndsEverything(t *testing.T) {
 	var out lockedBuffer
 	ended := make(chan error, 1)
 	go func() {
-		_, err := host.Run(within(t), Command{Shell: "echo up; exec sleep 300", Stdout: &out})
+		_, err := host.Run(within(t), Command{Shell: "echo up; exec sleep 20", Stdout: &out})
 		ended <- err
 	}()
 	eventually(t, "the command runs", func() bool { return out.String() == "up\n" })

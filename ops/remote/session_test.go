@@ -82,7 +82,7 @@ func TestManyStreamsOutgrowTheServersSessionLimit(t *testing.T) {
 	for i := range 5 {
 		r, w := io.Pipe()
 		following.Go(func() {
-			_, err := host.Run(ctx, Command{Shell: fmt.Sprintf("echo up; exec sleep 6%d", i), Stdout: w})
+			_, err := host.Run(ctx, Command{Shell: fmt.Sprintf("echo up; exec sleep 2%d", i), Stdout: w})
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("a stream ended with %v", err)
 			}
@@ -189,7 +189,7 @@ func TestALostConnectionIsToldFromAnExitCode(t *testing.T) {
 	var out lockedBuffer
 	ended := make(chan error, 1)
 	go func() {
-		_, err := host.Run(within(t), Command{Shell: "echo up; exec sleep 300", Stdout: &out})
+		_, err := host.Run(within(t), Command{Shell: "echo up; exec sleep 20", Stdout: &out})
 		ended <- err
 	}()
 	eventually(t, "the command runs", func() bool { return out.String() == "up\n" })
