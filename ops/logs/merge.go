@@ -89,7 +89,8 @@ func (m *Merger) Release(now time.Time) []Merged {
 	}
 	var out []Merged
 	for len(m.waiting) > 0 && !m.waiting[0].key.After(limit) {
-		h := heap.Pop(&m.waiting).(*held)
+		h := m.waiting[0]
+		heap.Pop(&m.waiting)
 		h.released = true
 		out = append(out, Merged{Stream: h.stream, Entry: h.entry, Late: h.key.Before(m.shown)})
 		if h.key.After(m.shown) {
@@ -185,7 +186,11 @@ func (w waiting) Less(i, j int) bool {
 	return w[i].order < w[j].order
 }
 func (w waiting) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
-func (w *waiting) Push(x any)   { *w = append(*w, x.(*held)) }
+func (w *waiting) Push(x any) {
+	if h, ok := x.(*held); ok {
+		*w = append(*w, h)
+	}
+}
 func (w *waiting) Pop() any {
 	old := *w
 	h := old[len(old)-1]
