@@ -24,9 +24,18 @@ type editor struct {
 	line []int
 }
 
-// edit applies ops to a text, one after the other.
+// edit applies ops to a text, one after the other. The result is read again: it
+// means what the op makes of the tree, or the text has to be changed by hand.
 func edit(text string, ops ...op) (string, error) {
+	crlf := strings.Contains(text, "\r\n")
+	if crlf {
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+	}
 	for _, o := range ops {
+		before, err := maskedTree(text)
+		if err != nil {
+			return "", err
+		}
 		e, err := newEditor(text)
 		if err != nil {
 			return "", err
@@ -34,16 +43,33 @@ func edit(text string, ops ...op) (string, error) {
 		if text, err = e.apply(o); err != nil {
 			return "", err
 		}
-		if strings.ContainsRune(text, masked) {
+		after, err := maskedTree(text)
+		if err != nil || strings.ContainsRune(text, masked) || !after.equal(o.tree(before)) {
 			return "", errByHand
 		}
+	}
+	if crlf {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
 	}
 	return text, nil
 }
 
 // Private
 
+// maskedTree reads a text as YAML with its templates masked.
+func maskedTree(text string) (Value, error) {
+	s := source{rendered: string(maskTemplate([]rune(text)))}
+	if err := s.parse(); err != nil {
+		return Value{}, errByHand
+	}
+	return s.tree, nil
+}
+
 func newEditor(text string) (*editor, error) {
+	if strings.ContainsAny(text, "\r\u0085\u2028\u2029\ufeff\x00") {
+		// YAML counts lines by these too, and places would not fit.
+		return nil, errByHand
+	}
 	e := &editor{text: []rune(text), line: []int{0}}
 	e.mask = maskTemplate(e.text)
 	for i, r := range e.mask {
@@ -271,11 +297,11 @@ func (e *editor) move(from, to []string) (string, error) {
 
 // carry is move for maps written in braces: the value is written anew.
 func (e *editor) carry(from, to []string) (string, error) {
-	s := source{rendered: string(e.mask)}
-	if err := s.parse(); err != nil {
-		return "", errByHand
+	tree, err := maskedTree(string(e.text))
+	if err != nil {
+		return "", err
 	}
-	return edit(string(e.text), insert(to, s.tree.sub(from...)), remove(from))
+	return edit(string(e.text), insert(to, tree.sub(from...)), remove(from))
 }
 
 // reindented is the text of an entry under another key and at another depth.
@@ -327,11 +353,14 @@ func (e *editor) step() int {
 }
 
 func (e *editor) replace(start, end int, text string) string {
+	start = min(max(start, 0), len(e.text))
+	end = min(max(end, start), len(e.text))
 	return string(e.text[:start]) + text + string(e.text[end:])
 }
 
 func (e *editor) offset(node *yaml.Node) int {
-	return min(e.line[min(node.Line, len(e.line))-1]+node.Column-1, len(e.text))
+	line := min(max(node.Line, 1), len(e.line))
+	return min(e.line[line-1]+max(node.Column, 1)-1, len(e.text))
 }
 
 func (e *editor) lineOf(offset int) int {

@@ -107,15 +107,7 @@ func (l *lexer) text(text string, line int) {
 
 // tag reads <% … %> and returns its length.
 func (l *lexer) tag(tag string, line int) (int, error) {
-	end := strings.Index(tag, "%>")
-	for end > 0 && tag[end-1] == '%' {
-		next := strings.Index(tag[end+2:], "%>")
-		if next < 0 {
-			end = -1
-			break
-		}
-		end += 2 + next
-	}
+	end := closingTag(tag)
 	if end < 0 {
 		return 0, &beyondError{line, "a <% without its %>"}
 	}
@@ -405,6 +397,20 @@ func (s *stringReader) flush() {
 }
 
 // Helpers
+
+// closingTag is the place of the %> that closes a tag; %%> is code.
+func closingTag(tag string) int {
+	for at := 2; ; {
+		n := strings.Index(tag[at:], "%>")
+		if n < 0 {
+			return -1
+		}
+		if at += n; at == 2 || tag[at-1] != '%' {
+			return at
+		}
+		at += 2
+	}
+}
 
 func plainParts(parts []stringPart) string {
 	var b strings.Builder

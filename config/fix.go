@@ -169,12 +169,11 @@ func (f *Fixed) before(file *FixedFile, w Warning) Position {
 func (f *Fixed) applyTo(o op) error {
 	target := 0
 	for i, file := range f.Files {
-		s := source{rendered: string(maskTemplate([]rune(file.After)))}
 		path := o.path
 		if o.kind == opInsert {
 			path = path[:len(path)-1]
 		}
-		if s.parse() == nil && !s.tree.sub(path...).IsNil() {
+		if tree, err := maskedTree(file.After); err == nil && !tree.sub(path...).IsNil() {
 			target = i
 		}
 	}
