@@ -28,8 +28,14 @@ func (s *story) bootApp() ops.Node {
 		if len(groups) > 1 {
 			id, title = fmt.Sprintf("boot-%d", i+1), fmt.Sprintf("boot group %d of %d", i+1, len(groups))
 		}
-		nodes = append(nodes,
-			s.hook("pre-app-boot", group), s.bootGroup(id, title, group, gate), s.hook("post-app-boot", group), s.bootWait(i))
+		before, after := s.hook("pre-app-boot", group), s.hook("post-app-boot", group)
+		if len(groups) > 1 && before != nil {
+			before.ID = fmt.Sprintf("%s-%d", before.ID, i+1)
+		}
+		if len(groups) > 1 && after != nil {
+			after.ID = fmt.Sprintf("%s-%d", after.ID, i+1)
+		}
+		nodes = append(nodes, before, s.bootGroup(id, title, group, gate), after, s.bootWait(i))
 	}
 	return ops.InSequence("", "", present(append(nodes, s.tagLatest(hosts)))...)
 }

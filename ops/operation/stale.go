@@ -3,6 +3,7 @@ package operation
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"binnacle/config"
@@ -50,6 +51,9 @@ func (s *story) stopStaleOf(ctx context.Context, r *ops.Run, role *config.Role) 
 	if len(running) < 2 {
 		return false, nil
 	}
+	if p.role.Proxied() {
+		p.awaitProxy(ctx, r)
+	}
 	inUse, err := p.inUse(ctx, r, running)
 	if err != nil {
 		return false, err
@@ -67,6 +71,27 @@ func (s *story) stopStaleOf(ctx context.Context, r *ops.Run, role *config.Role) 
 		}
 	}
 	return true, nil
+}
+
+// awaitProxy waits for the end of a switch that a run which was cut off left
+// under way in the proxy: until then nobody can tell which container is going
+// to serve. Where processes cannot be listed there is nothing to wait for.
+func (p *place) awaitProxy(ctx context.Context, r *ops.Run) {
+	line := command.New("docker", "top", command.NewProxy(p.cfg, p.host).ContainerName())
+	deadline := r.Now().Add(seconds(p.cfg.DeployTimeout() + p.cfg.DrainTimeout()))
+	for told := false; ; told = true {
+		processes, err := capture(ctx, r.Remote(), line)
+		if err != nil || !strings.Contains(processes, "kamal-proxy deploy "+p.app.ContainerPrefix()+" ") || r.Now().After(deadline) {
+			return
+		}
+		if !told {
+			r.Say("The proxy is still at work on a deploy of %s that was cut off; waiting for its end", p.role.Name())
+			r.Note("waiting for the proxy to end what was cut off")
+		}
+		if r.World.Sleep(ctx, 500*time.Millisecond) != nil {
+			return
+		}
+	}
 }
 
 // inUse is the id of the container that serves: the proxy's target where there

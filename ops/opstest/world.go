@@ -30,6 +30,8 @@ type Reply struct {
 	Stderr string
 	Err    error
 	Do     func(ctx context.Context) error // runs before the answer
+	// Answer takes the command and makes the answer, in place of the rest.
+	Answer func(ctx context.Context, what string) (stdout string, err error)
 }
 
 type rule struct {
@@ -37,6 +39,13 @@ type rule struct {
 	pattern *regexp.Regexp
 	reply   Reply
 	times   int // 0: always
+}
+
+// LocalRun is a command that ran on the local machine.
+type LocalRun struct {
+	What string
+	Dir  string
+	Env  map[string]secret.Value
 }
 
 // World records and answers. The zero World answers everything with success
@@ -49,6 +58,9 @@ type World struct {
 	files   map[string]string // "host:path" → content as it was uploaded
 	modes   map[string]string
 	now     time.Time
+	before  func(ctx context.Context, c Call) error
+	after   func(ctx context.Context, c Call) error
+	locally []LocalRun
 	Present map[string]bool   // local files that exist
 	Sources map[string]string // local files with content
 }
@@ -67,6 +79,22 @@ func (w *World) On(host, pattern string, reply Reply) { w.on(host, pattern, repl
 
 // Once is On for the first match only.
 func (w *World) Once(host, pattern string, reply Reply) { w.on(host, pattern, reply, 1) }
+
+// Interfere lets faults in: before is asked when a call arrives and its error
+// keeps the call from having any effect; after is asked once it had its effect,
+// and its error is a lost answer. Either may be nil.
+func (w *World) Interfere(before, after func(ctx context.Context, c Call) error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.before, w.after = before, after
+}
+
+// Locally lists what ran on the local machine, with its surroundings.
+func (w *World) Locally() []LocalRun {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.locally)
+}
 
 // Calls lists what was asked, in order.
 func (w *World) Calls() []Call {
@@ -137,6 +165,14 @@ func (w *World) on(host, pattern string, reply Reply, times int) {
 func (w *World) ask(ctx context.Context, host, what string) (Reply, error) {
 	w.mu.Lock()
 	w.calls = append(w.calls, Call{host, what})
+	before := w.before
+	w.mu.Unlock()
+	if before != nil {
+		if err := before(ctx, Call{host, what}); err != nil {
+			return Reply{}, err
+		}
+	}
+	w.mu.Lock()
 	var found *rule
 	for i := len(w.rules) - 1; i >= 0; i-- {
 		r := w.rules[i]
@@ -152,6 +188,10 @@ func (w *World) ask(ctx context.Context, host, what string) (Reply, error) {
 	if found == nil {
 		return Reply{}, ctx.Err()
 	}
+	if found.reply.Answer != nil {
+		stdout, err := found.reply.Answer(ctx, what)
+		return Reply{Stdout: stdout}, err
+	}
 	if found.reply.Do != nil {
 		if err := found.reply.Do(ctx); err != nil {
 			return found.reply, err
@@ -163,8 +203,22 @@ func (w *World) ask(ctx context.Context, host, what string) (Reply, error) {
 	return found.reply, found.reply.Err
 }
 
+// late loses the answer of a call that had its effect.
+func (w *World) late(ctx context.Context, host, what string) error {
+	w.mu.Lock()
+	after := w.after
+	w.mu.Unlock()
+	if after == nil {
+		return nil
+	}
+	return after(ctx, Call{host, what})
+}
+
 func (w *World) run(ctx context.Context, host string, line command.Line, sink ops.Sink) error {
 	reply, err := w.ask(ctx, host, line.String())
+	if err == nil {
+		err = w.late(ctx, host, line.String())
+	}
 	if sink != nil {
 		if reply.Stdout != "" {
 			sink.Write(ops.Stdout, []byte(reply.Stdout))
@@ -201,7 +255,10 @@ func (r *remote) Docker() ops.Docker { return r.world.Engine(r.host) }
 
 type local struct{ world *World }
 
-func (l *local) Run(ctx context.Context, line command.Line, _ string, _ map[string]secret.Value, sink ops.Sink) error {
+func (l *local) Run(ctx context.Context, line command.Line, dir string, env map[string]secret.Value, sink ops.Sink) error {
+	l.world.mu.Lock()
+	l.world.locally = append(l.world.locally, LocalRun{What: line.String(), Dir: dir, Env: env})
+	l.world.mu.Unlock()
 	return l.world.run(ctx, "", line, sink)
 }
 
@@ -246,6 +303,24 @@ func (e *Engine) Add(containers ...ops.Inspection) {
 	}
 }
 
+// Containers lists what is on the engine, without asking it.
+func (e *Engine) Containers() []ops.Inspection {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.containers)
+}
+
+// Change alters the container of that name or id, if there is one.
+func (e *Engine) Change(name string, apply func(*ops.Inspection)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.containers {
+		if e.containers[i].Name == name || e.containers[i].ID == name {
+			apply(&e.containers[i])
+		}
+	}
+}
+
 // AddImage puts an image on the engine.
 func (e *Engine) AddImage(img ops.Image) {
 	e.mu.Lock()
@@ -280,7 +355,10 @@ func (e *Engine) InspectImage(ctx context.Context, ref string) (ops.Image, error
 }
 
 // ListImages lists images that carry every label.
-func (e *Engine) ListImages(_ context.Context, labels ...string) ([]ops.Image, error) {
+func (e *Engine) ListImages(ctx context.Context, labels ...string) ([]ops.Image, error) {
+	if _, err := e.world.ask(ctx, e.host, "docker image ls"+filters(labels)); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out []ops.Image
@@ -305,7 +383,10 @@ func (e *Engine) RemoveImage(ctx context.Context, ref string, _ bool) error {
 }
 
 // ListContainers lists containers that carry every label.
-func (e *Engine) ListContainers(_ context.Context, labels ...string) ([]ops.Container, error) {
+func (e *Engine) ListContainers(ctx context.Context, labels ...string) ([]ops.Container, error) {
+	if _, err := e.world.ask(ctx, e.host, "docker ps --all"+filters(labels)); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out []ops.Container
@@ -318,7 +399,10 @@ func (e *Engine) ListContainers(_ context.Context, labels ...string) ([]ops.Cont
 }
 
 // InspectContainer finds a container by name or id.
-func (e *Engine) InspectContainer(_ context.Context, name string) (ops.Inspection, error) {
+func (e *Engine) InspectContainer(ctx context.Context, name string) (ops.Inspection, error) {
+	if _, err := e.world.ask(ctx, e.host, "docker inspect "+name); err != nil {
+		return ops.Inspection{}, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range e.containers {
@@ -357,13 +441,21 @@ func (e *Engine) change(ctx context.Context, what, name string, apply func(*ops.
 	for i := range e.containers {
 		if e.containers[i].Name == name || e.containers[i].ID == name {
 			apply(&e.containers[i])
-			return nil
+			return e.world.late(ctx, e.host, what)
 		}
 	}
 	return ops.ErrNotFound
 }
 
 // Helpers
+
+func filters(labels []string) string {
+	var b strings.Builder
+	for _, l := range labels {
+		b.WriteString(" --filter label=" + l)
+	}
+	return b.String()
+}
 
 func carries(have map[string]string, labels []string) bool {
 	for _, l := range labels {
