@@ -33,7 +33,7 @@ func (d dockerCommand) runOrCreate(start bool) int {
 	}
 	config, hostConfig, endpoints, err := d.configFrom(f)
 	if err != nil {
-		return d.complain(125, "docker: %v.\nSee 'docker %s --help'.", err, d.name)
+		return d.complain(125, "docker: %s.\nSee 'docker %s --help'.", daemonText(err), d.name)
 	}
 	if code := d.ensureImage(config.Image); code != 0 {
 		return code
@@ -210,7 +210,7 @@ func limitsFrom(f flagSet, hc *capi.HostConfig) error {
 		}
 		n, err := units.RAMInBytes(text)
 		if err != nil {
-			return fmt.Errorf("invalid argument %q for \"--%s\" flag: %v", text, l.name, err)
+			return fmt.Errorf("invalid argument %q for \"--%s\" flag: %w", text, l.name, err)
 		}
 		*l.to = n
 	}
@@ -238,7 +238,7 @@ func portsFrom(f flagSet, config *capi.Config, hc *capi.HostConfig) error {
 	for _, text := range f.values["expose"] {
 		p, err := network.ParsePort(text)
 		if err != nil {
-			return fmt.Errorf("invalid range format for --expose: %s, error: %v", text, err)
+			return fmt.Errorf("invalid range format for --expose: %s, error: %w", text, err)
 		}
 		config.ExposedPorts[p] = struct{}{}
 	}
@@ -295,7 +295,7 @@ func restartFrom(text string) (capi.RestartPolicy, error) {
 		p.MaximumRetryCount = n
 	}
 	if err := capi.ValidateRestartPolicy(p); err != nil {
-		return p, fmt.Errorf("Error response from daemon: %v", err) //nolint:staticcheck // the engine's own wording
+		return p, &engineError{400, err.Error()}
 	}
 	return p, nil
 }

@@ -256,7 +256,7 @@ func (c apiCall) containerLogs(id string) {
 		if framed {
 			data = frame(l.stderr, data)
 		}
-		_, err := c.w.Write(data)
+		_, err := c.w.Write(data) //nolint:gosec // a log, sent as a stream and never as a page
 		if req.follow {
 			c.flush()
 		}

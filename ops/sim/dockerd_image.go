@@ -38,7 +38,7 @@ func (c apiCall) routeImages(parts []string) func() {
 	case "POST prune":
 		return c.imagePrune
 	}
-	if c.r.Method == "DELETE" {
+	if c.r.Method == http.MethodDelete {
 		return func() { c.imageRemove(strings.Join(parts, "/")) }
 	}
 	return nil
@@ -46,11 +46,11 @@ func (c apiCall) routeImages(parts []string) func() {
 
 func (c apiCall) routeNetworks(parts []string) func() {
 	switch {
-	case c.r.Method == "GET" && len(parts) == 0:
+	case c.r.Method == http.MethodGet && len(parts) == 0:
 		return c.networkList
-	case c.r.Method == "POST" && len(parts) == 1 && parts[0] == "create":
+	case c.r.Method == http.MethodPost && len(parts) == 1 && parts[0] == "create":
 		return c.networkCreate
-	case c.r.Method == "GET" && len(parts) == 1:
+	case c.r.Method == http.MethodGet && len(parts) == 1:
 		return func() {
 			c.e.h.mu.Lock()
 			n := c.e.findNetworkLocked(parts[0])
@@ -65,7 +65,7 @@ func (c apiCall) routeNetworks(parts []string) func() {
 			}
 			c.send(200, v)
 		}
-	case c.r.Method == "DELETE" && len(parts) == 1:
+	case c.r.Method == http.MethodDelete && len(parts) == 1:
 		return func() { c.done(c.e.removeNetwork(parts[0])) }
 	}
 	return nil
@@ -73,11 +73,11 @@ func (c apiCall) routeNetworks(parts []string) func() {
 
 func (c apiCall) routeVolumes(parts []string) func() {
 	switch {
-	case c.r.Method == "GET" && len(parts) == 0:
+	case c.r.Method == http.MethodGet && len(parts) == 0:
 		return c.volumeList
-	case c.r.Method == "POST" && len(parts) == 1 && parts[0] == "create":
+	case c.r.Method == http.MethodPost && len(parts) == 1 && parts[0] == "create":
 		return c.volumeCreate
-	case c.r.Method == "GET" && len(parts) == 1:
+	case c.r.Method == http.MethodGet && len(parts) == 1:
 		return func() {
 			c.e.h.mu.Lock()
 			v := c.e.volumes[parts[0]]
@@ -88,7 +88,7 @@ func (c apiCall) routeVolumes(parts []string) func() {
 			}
 			c.send(200, volumeView(v))
 		}
-	case c.r.Method == "DELETE" && len(parts) == 1:
+	case c.r.Method == http.MethodDelete && len(parts) == 1:
 		return func() { c.done(c.e.removeVolume(parts[0])) }
 	}
 	return nil

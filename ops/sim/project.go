@@ -13,7 +13,7 @@ import (
 // The demo's secrets; they open nothing outside the demo.
 const (
 	demoMasterKey        = "demo-rails-master-key-2f9c"
-	demoDatabasePassword = "demo-postgres-password-71"
+	demoDatabasePassword = "demo-postgres-password-71" //nolint:gosec // see above
 )
 
 // WriteProject writes a project into dir that deploys to this fleet: config/deploy.yml, .kamal/secrets, an SSH

@@ -81,7 +81,7 @@ func newRegistry(images []Image, user, password string, now time.Time) *imageReg
 }
 
 // add puts an image under its reference.
-func (r *imageRegistry) add(img Image, now time.Time) *Image {
+func (r *imageRegistry) add(img Image, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	img.id = "sha256:" + hash("image", img.Ref)
@@ -91,7 +91,6 @@ func (r *imageRegistry) add(img Image, now time.Time) *Image {
 	}
 	img.layers = layersOf(img)
 	r.images[img.Ref] = &img
-	return &img
 }
 
 // lookup finds an image for a pull by a client that shows the credentials it has for the server.

@@ -1,8 +1,9 @@
 package sim
 
 import (
-	"container/heap"
 	"context"
+	"slices"
+	"sort"
 	"sync"
 	"time"
 )
@@ -13,38 +14,13 @@ type schedule struct {
 	clock Clock
 	wake  chan struct{}
 
-	mu   sync.Mutex
-	due  dueHeap
-	next int64
+	mu  sync.Mutex
+	due []dueItem // by time
 }
 
 type dueItem struct {
 	at  time.Time
-	seq int64
 	run func(now time.Time)
-}
-
-type dueHeap []dueItem
-
-func (h dueHeap) Len() int { return len(h) }
-func (h dueHeap) Less(i, j int) bool {
-	if h[i].at.Equal(h[j].at) {
-		return h[i].seq < h[j].seq
-	}
-	return h[i].at.Before(h[j].at)
-}
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push is for container/heap.
-func (h *dueHeap) Push(x any) { *h = append(*h, x.(dueItem)) }
-
-// Pop is for container/heap.
-func (h *dueHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	old[len(old)-1] = dueItem{}
-	*h = old[:len(old)-1]
-	return last
 }
 
 func newSchedule(clock Clock) *schedule {
@@ -54,11 +30,10 @@ func newSchedule(clock Clock) *schedule {
 // at runs f on the schedule's goroutine once the clock has reached t.
 func (s *schedule) at(t time.Time, f func(now time.Time)) {
 	s.mu.Lock()
-	s.next++
-	heap.Push(&s.due, dueItem{at: t, seq: s.next, run: f})
-	first := s.due[0].seq == s.next
+	i := sort.Search(len(s.due), func(i int) bool { return s.due[i].at.After(t) })
+	s.due = slices.Insert(s.due, i, dueItem{at: t, run: f})
 	s.mu.Unlock()
-	if !first {
+	if i > 0 {
 		return
 	}
 	select {
@@ -103,7 +78,8 @@ func (s *schedule) runDue() (wait time.Duration, ok bool) {
 			s.mu.Unlock()
 			return wait, true
 		}
-		item := heap.Pop(&s.due).(dueItem)
+		item := s.due[0]
+		s.due = slices.Delete(s.due, 0, 1)
 		s.mu.Unlock()
 		item.run(now)
 	}

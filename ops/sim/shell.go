@@ -51,7 +51,7 @@ type execSpec struct {
 // runOnHost runs a command line as sshd does: by the login shell, in the home directory.
 func (h *host) runOnHost(ctx context.Context, line string, env []string, tty *terminal, in io.Reader, out, errOut io.Writer) int {
 	pl := place{h: h, files: h.files, name: h.name, tty: tty}
-	return pl.runScript(ctx, line, nil, append(h.hostEnv(), env...), homeDir, in, out, errOut)
+	return pl.runScript(ctx, line, []string{"bash"}, append(h.hostEnv(), env...), homeDir, in, out, errOut)
 }
 
 // runInContainer runs a command in a container's own little system.
@@ -76,15 +76,15 @@ func (h *host) hostEnv() []string {
 	return []string{"HOME=" + homeDir, "USER=root", "LOGNAME=root", "SHELL=/bin/bash", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 }
 
-// runScript parses and runs shell text; params are $1 and on.
+// runScript parses and runs shell text; params are $0 and on.
 func (pl place) runScript(ctx context.Context, text string, params, env []string, dir string, in io.Reader, out, errOut io.Writer) int {
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), params[0])
 	if err != nil {
 		_, _ = fmt.Fprintf(errOut, "bash: -c: line 1: syntax error: %v\n", err)
 		return 2
 	}
 	return pl.withRunner(ctx, env, dir, in, out, errOut, func(r *interp.Runner) error {
-		r.Params = params
+		r.Params = params[1:]
 		return r.Run(ctx, file)
 	})
 }

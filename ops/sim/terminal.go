@@ -84,6 +84,12 @@ func (t *terminal) run(ctx context.Context, command func(ctx context.Context, in
 	return code
 }
 
+// readLine gives a line to edit; open is false when there will be no more.
+func (t *terminal) readLine() (line string, open bool) {
+	line, err := t.editor.ReadLine()
+	return line, err == nil
+}
+
 // resize tells the terminal's new size in cells.
 func (t *terminal) resize(width, height int) {
 	if width > 0 && height > 0 {
@@ -106,8 +112,8 @@ func (pl place) interactive(ctx context.Context, t *terminal, env []string, dir 
 		parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
 		for ctx.Err() == nil && !r.Exited() {
 			t.editor.SetPrompt("root@" + pl.name + ":" + strings.Replace(r.Dir, homeDir, "~", 1) + "# ")
-			line, err := t.editor.ReadLine()
-			if err != nil {
+			line, open := t.readLine()
+			if !open {
 				t.print("logout\n")
 				return nil
 			}

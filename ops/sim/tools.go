@@ -64,7 +64,7 @@ func shellTool(name string) tool {
 
 // viaShell runs a shell built-in for a caller that named it as a program.
 func (p *process) viaShell(script string) int {
-	return p.runScript(p.ctx, script, p.args[1:], p.environ(), p.dir, p.in, p.out, p.errOut)
+	return p.runScript(p.ctx, script, p.args, p.environ(), p.dir, p.in, p.out, p.errOut)
 }
 
 func runEnv(p *process) int {
@@ -97,8 +97,8 @@ func runShell(p *process) int {
 		rest = rest[1:]
 		if strings.HasSuffix(flag, "c") && len(rest) > 0 {
 			params := rest[1:]
-			if len(params) > 0 {
-				params = params[1:] // $0
+			if len(params) == 0 {
+				params = p.args[:1]
 			}
 			return p.runScript(p.ctx, rest[0], params, p.environ(), p.dir, p.in, p.out, p.errOut)
 		}
@@ -108,7 +108,7 @@ func runShell(p *process) int {
 		if err != nil {
 			return p.fail(127, "%s: %v", rest[0], err)
 		}
-		return p.runScript(p.ctx, string(text), rest[1:], p.environ(), p.dir, p.in, p.out, p.errOut)
+		return p.runScript(p.ctx, string(text), rest, p.environ(), p.dir, p.in, p.out, p.errOut)
 	}
 	if p.tty != nil {
 		return p.interactive(p.ctx, p.tty, p.environ(), p.dir)
@@ -117,7 +117,7 @@ func runShell(p *process) int {
 	if err != nil {
 		return 1
 	}
-	return p.runScript(p.ctx, string(text), nil, p.environ(), p.dir, strings.NewReader(""), p.out, p.errOut)
+	return p.runScript(p.ctx, string(text), p.args[:1], p.environ(), p.dir, strings.NewReader(""), p.out, p.errOut)
 }
 
 // runXargs reads words as GNU xargs does and runs one command with them.
@@ -303,7 +303,7 @@ func (p *process) eachLine(names []string, do func(line string) bool) int {
 	}
 	code := 0
 	for _, name := range names {
-		var from io.Reader = p.in
+		from := p.in
 		if name != "-" {
 			data, err := p.files.readFile(p.path(name))
 			if err != nil {

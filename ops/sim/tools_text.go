@@ -461,7 +461,7 @@ func lineCount(args []string, std int) (int, []string) {
 	var words []string
 	for i := 0; i < len(args); i++ {
 		a := args[i]
-		text := ""
+		var text string
 		switch {
 		case a == "-n" && i+1 < len(args):
 			i++
