@@ -130,21 +130,73 @@ func (*streamConn) LocalAddr() net.Addr { return socketAddr{} }
 // RemoteAddr is the engine's socket as well.
 func (*streamConn) RemoteAddr() net.Addr { return socketAddr{} }
 
-// Helpers
-
-// slowConn is the server's end of a TCP connection; it answers late while the host is slow.
+// slowConn is the server's end of a TCP connection. While the host is slow, what is written arrives late, and
+// in order.
 type slowConn struct {
 	net.Conn
-	h *host
+	h     *host
+	mu    sync.Mutex
+	queue chan latePacket
+	gone  chan struct{}
+	once  sync.Once
 }
 
-// Write waits first when the host is slow.
-func (c slowConn) Write(p []byte) (int, error) {
-	if c.h.faults.has(SlowHost) {
-		_ = sleep(c.h.fleet.ctx, c.h.fleet.clock, slowBy)
-	}
-	return c.Conn.Write(p)
+type latePacket struct {
+	at   time.Time
+	data []byte
 }
+
+func newSlowConn(c net.Conn, h *host) *slowConn {
+	return &slowConn{Conn: c, h: h, gone: make(chan struct{})}
+}
+
+// Write sends at once, or queues when the host is slow or was a moment ago.
+func (c *slowConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slow := c.h.faults.has(SlowHost)
+	if c.queue == nil {
+		if !slow {
+			return c.Conn.Write(p)
+		}
+		c.queue = make(chan latePacket, 256)
+		c.h.fleet.spawn(c.deliver)
+	}
+	packet := latePacket{c.h.now(), append([]byte(nil), p...)}
+	if slow {
+		packet.at = packet.at.Add(slowBy)
+	}
+	select {
+	case c.queue <- packet:
+		return len(p), nil
+	case <-c.gone:
+		return 0, net.ErrClosed
+	}
+}
+
+// Close ends the connection; what is queued is lost.
+func (c *slowConn) Close() error {
+	c.once.Do(func() { close(c.gone) })
+	return c.Conn.Close()
+}
+
+// deliver writes the queue out, each packet at its time.
+func (c *slowConn) deliver() {
+	for {
+		select {
+		case packet := <-c.queue:
+			_ = sleep(c.h.fleet.ctx, c.h.fleet.clock, packet.at.Sub(c.h.now()))
+			if _, err := c.Conn.Write(packet.data); err != nil {
+				_ = c.Close()
+				return
+			}
+		case <-c.gone:
+			return
+		}
+	}
+}
+
+// Helpers
 
 // contextWithClock ends after d of fleet time.
 func contextWithClock(parent context.Context, f *Fleet, d time.Duration) (context.Context, func()) {

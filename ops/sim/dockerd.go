@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"regexp"
@@ -26,7 +28,7 @@ type hostKey struct{}
 func newAPIServer(f *Fleet) *apiServer {
 	s := &apiServer{queue: make(chan net.Conn), done: make(chan struct{})}
 	s.server = &http.Server{
-		Handler: http.HandlerFunc(serveEngine), ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(serveEngine), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return f.ctx },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if hc, ok := c.(*hostConn); ok {

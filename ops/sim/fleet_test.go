@@ -270,3 +270,34 @@ func (f *fleetUnderTest) page(t *testing.T, host, path string) string {
 	}
 	return string(body)
 }
+
+func TestSameSeedSameFleet(t *testing.T) {
+	t.Parallel()
+	look := func(seed uint64) string {
+		clock := NewManualClock(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC))
+		f := start(t, Options{Clock: clock, Seed: seed})
+		var text strings.Builder
+		for range 3 {
+			clock.Advance(20 * time.Second)
+			for host, line := range map[string]string{"web-2": "docker ps -a --no-trunc; docker logs --timestamps fhirlinebot-web-v2; docker logs kamal-proxy; uptime; cat .kamal/*.log", "job-1": "docker logs --timestamps fhirlinebot-job-v2; docker stats --no-stream"} {
+				out, errOut, code := f.ssh(t, host, line)
+				if code != 0 {
+					t.Fatal(errOut)
+				}
+				if host == "web-2" {
+					text.WriteString(out)
+				}
+			}
+		}
+		return text.String()
+	}
+	if a, b := look(7), look(7); a != b {
+		t.Error("two fleets of one seed differ")
+	}
+	if look(7) == look(8) {
+		t.Error("the seed changes nothing")
+	}
+	if lines := strings.Count(look(7), "Completed 200 OK"); lines < 100 {
+		t.Errorf("three minutes of traffic left %d answers", lines)
+	}
+}

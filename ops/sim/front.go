@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"sort"
@@ -26,7 +27,7 @@ func openFront(h *host) (*proxyFront, error) {
 		return nil, fmt.Errorf("listening for the proxy of %s: %w", h.name, err)
 	}
 	f := &proxyFront{h: h, listener: l}
-	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 10 * time.Second}
+	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	h.fleet.spawn(func() { _ = f.server.Serve(l) })
 	return f, nil
 }

@@ -10,7 +10,7 @@ import (
 // program is what runs in a container. Its methods are called with the host's lock held and depend on the
 // container and the time alone, so that what it printed can be worked out when somebody asks.
 type program interface {
-	// lines are those printed after from, up to and including to.
+	// lines are those begun after from, up to and including to; some may be printed a little later.
 	lines(c *container, from, to time.Time) []logLine
 	// ends tells when and how the process ends by itself.
 	ends(c *container) (after time.Duration, how ending, ok bool)
@@ -30,7 +30,7 @@ type script struct {
 	boot     []spoken
 	ready    time.Duration
 	period   time.Duration
-	chatter  func(c *container, k int64, at time.Time) []string
+	chatter  func(c *container, k int64, at time.Time) []spoken
 	toStderr bool
 	status   int // answer once ready; 0 does not listen
 	end      *planned
@@ -41,6 +41,8 @@ type script struct {
 	grows    uint64 // bytes per second
 }
 
+// spoken is a line and when it comes, after the start or after what led to it. {rails}, {pg}, {redis} and
+// {json} stand for the time in the way that these write it.
 type spoken struct {
 	after time.Duration
 	text  string
@@ -71,9 +73,9 @@ func (s *script) lines(c *container, from, to time.Time) []logLine {
 		if !at.After(from) || at.After(to) {
 			continue
 		}
-		for i, text := range s.chatter(c, k, at) {
-			when := at.Add(time.Duration(i) * 1300 * time.Microsecond)
-			out = append(out, logLine{at: when, stderr: s.toStderr, text: text})
+		for _, say := range s.chatter(c, k, at) {
+			when := at.Add(say.after)
+			out = append(out, logLine{at: when, stderr: s.toStderr, text: stamp(say.text, when)})
 		}
 	}
 	return out

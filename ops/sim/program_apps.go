@@ -34,12 +34,12 @@ func railsBoot(ready time.Duration) []spoken {
 func brokenProgram(ready time.Duration) *script {
 	s := railsProgram(ready)
 	s.status, s.period = 503, time.Second
-	s.chatter = func(c *container, k int64, at time.Time) []string {
-		tag := "E, " + stamp("{rails}", at) + " ERROR -- : [" + requestID(c.seed, k) + "] "
-		return []string{
-			tag + `PG::ConnectionBad (connection to server at "fhirlinebot-db" (172.18.0.2), port 5433 failed: Connection refused`,
-			tag + `	Is the server running on that host and accepting TCP/IP connections?)`,
-			tag + `app/controllers/health_controller.rb:7:in 'HealthController#show'`,
+	s.chatter = func(c *container, k int64, _ time.Time) []spoken {
+		tag := "E, {rails} ERROR -- : [" + requestID(c.seed, k) + "] "
+		return []spoken{
+			{0, tag + `PG::ConnectionBad (connection to server at "fhirlinebot-db" (172.18.0.2), port 5433 failed: Connection refused`},
+			{0, tag + `	Is the server running on that host and accepting TCP/IP connections?)`},
+			{time.Millisecond, tag + `app/controllers/health_controller.rb:7:in 'HealthController#show'`},
 		}
 	}
 	return s
@@ -64,8 +64,8 @@ func greedyProgram(ready time.Duration) *script {
 	s.grows = 48 << 20
 	s.end = &planned{12 * time.Second, ending{code: 137, oom: true}}
 	s.period = 2 * time.Second
-	s.chatter = func(c *container, k int64, at time.Time) []string {
-		return []string{fmt.Sprintf("W, %s  WARN -- : heap grew to %d MB, objects retained by ReportExporter", stamp("{rails}", at), 260+k*96)}
+	s.chatter = func(_ *container, k int64, _ time.Time) []spoken {
+		return []spoken{{0, fmt.Sprintf("W, {rails}  WARN -- : heap grew to %d MB, objects retained by ReportExporter", 260+k*96)}}
 	}
 	return s
 }
@@ -82,19 +82,17 @@ func jobProgram(ready time.Duration) *script {
 	}
 }
 
-func jobChatter(c *container, k int64, at time.Time) []string {
+func jobChatter(c *container, k int64, at time.Time) []spoken {
 	kinds := []string{"SyncJob", "SyncJob", "SyncJob", "DigestMailerJob", "ExpireSessionsJob"}
 	roll := dice(c.seed^0x51ed, k)
 	kind, id := kinds[roll%5], requestID(c.seed^0x0b, k)
-	head := fmt.Sprintf("%s  INFO -- : [ActiveJob] [%s] [%s] ", stamp("{rails}", at), kind, id)
-	ms := 18 + float64(roll%4200)/10
-	out := []string{
-		"I, " + head + fmt.Sprintf("Performing %s (Job ID: %s) from SolidQueue(default) enqueued at %s with arguments: %d", kind, id, at.Add(-400*time.Millisecond).Format(time.RFC3339Nano), 1000+roll%9000),
-	}
+	head := fmt.Sprintf(", {rails}  INFO -- : [ActiveJob] [%s] [%s] ", kind, id)
+	took := 18*time.Millisecond + time.Duration(roll%4200)*100*time.Microsecond
+	out := []spoken{{0, fmt.Sprintf("I%sPerforming %s (Job ID: %s) from SolidQueue(default) enqueued at %s with arguments: %d", head, kind, id, at.Add(-400*time.Millisecond).Format(time.RFC3339Nano), 1000+roll%9000)}}
 	if roll%37 == 0 {
-		out = append(out, fmt.Sprintf("W, %s  WARN -- : [ActiveJob] [%s] [%s] FHIR server answered 429, retrying in 3s (attempt 1 of 5)", stamp("{rails}", at), kind, id))
+		out = append(out, spoken{took / 2, fmt.Sprintf("W, {rails}  WARN -- : [ActiveJob] [%s] [%s] FHIR server answered 429, retrying in 3s (attempt 1 of 5)", kind, id)})
 	}
-	return append(out, "I, "+head+fmt.Sprintf("Performed %s (Job ID: %s) from SolidQueue(default) in %.2fms", kind, id, ms))
+	return append(out, spoken{took, fmt.Sprintf("I%sPerformed %s (Job ID: %s) from SolidQueue(default) in %.2fms", head, kind, id, float64(took.Microseconds())/1000)})
 }
 
 func proxyProgram() *script {
@@ -119,17 +117,18 @@ func postgresProgram() *script {
 		ready: 200 * time.Millisecond, toStderr: true, period: 30 * time.Second, stopTime: 260 * time.Millisecond,
 		words: []string{"{pg} [1] LOG:  received fast shutdown request", "{pg} [27] LOG:  checkpoint complete: wrote 12 buffers (0.1%)", "{pg} [1] LOG:  database system is shut down"},
 		cpu:   0.05, memory: 164 << 20,
-		chatter: func(c *container, k int64, at time.Time) []string {
+		chatter: func(c *container, k int64, _ time.Time) []spoken {
 			roll := dice(c.seed^0x77, k)
 			if k%10 == 0 {
 				buffers := 20 + roll%900
-				return []string{
-					stamp("{pg} [27] LOG:  checkpoint starting: time", at),
-					stamp(fmt.Sprintf("{pg} [27] LOG:  checkpoint complete: wrote %d buffers (%.1f%%); 0 WAL file(s) added, 0 removed, 0 recycled; write=%d.%03d s, sync=0.004 s, total=%d.%03d s", buffers, float64(buffers)/164, buffers/10, roll%1000, buffers/10, (roll+31)%1000), at),
+				wrote := time.Duration(buffers) * 100 * time.Millisecond
+				return []spoken{
+					{0, "{pg} [27] LOG:  checkpoint starting: time"},
+					{wrote, fmt.Sprintf("{pg} [27] LOG:  checkpoint complete: wrote %d buffers (%.1f%%); 0 WAL file(s) added, 0 removed, 0 recycled; write=%.3f s, sync=0.004 s, total=%.3f s", buffers, float64(buffers)/164, wrote.Seconds(), wrote.Seconds()+0.031)},
 				}
 			}
 			if roll%3 == 0 {
-				return []string{stamp(fmt.Sprintf("{pg} [%d] LOG:  duration: %d.%03d ms  statement: SELECT \"observations\".* FROM \"observations\" WHERE \"observations\".\"patient_id\" = %d ORDER BY \"effective_at\" DESC", 60+roll%40, 250+roll%900, roll%1000, 1+roll%5000), at)}
+				return []spoken{{0, fmt.Sprintf("{pg} [%d] LOG:  duration: %d.%03d ms  statement: SELECT \"observations\".* FROM \"observations\" WHERE \"observations\".\"patient_id\" = %d ORDER BY \"effective_at\" DESC", 60+roll%40, 250+roll%900, roll%1000, 1+roll%5000)}}
 			}
 			return nil
 		},
@@ -149,14 +148,13 @@ func redisProgram() *script {
 		ready: 40 * time.Millisecond, period: 60 * time.Second, stopTime: 120 * time.Millisecond,
 		words: []string{"1:signal-handler Received SIGTERM scheduling shutdown...", "1:M {redis} * DB saved on disk", "1:M {redis} # Redis is now ready to exit, bye bye..."},
 		cpu:   0.015, memory: 14 << 20,
-		chatter: func(c *container, k int64, at time.Time) []string {
-			roll := dice(c.seed^0x99, k)
+		chatter: func(c *container, k int64, _ time.Time) []spoken {
 			pid := 20 + k%900
-			return []string{
-				stamp(fmt.Sprintf("1:M {redis} * %d changes in 60 seconds. Saving...", 100+roll%700), at),
-				stamp(fmt.Sprintf("1:M {redis} * Background saving started by pid %d", pid), at),
-				stamp(fmt.Sprintf("%d:C {redis} * DB saved on disk", pid), at),
-				stamp("1:M {redis} * Background saving terminated with success", at),
+			return []spoken{
+				{0, fmt.Sprintf("1:M {redis} * %d changes in 60 seconds. Saving...", 100+dice(c.seed^0x99, k)%700)},
+				{time.Millisecond, fmt.Sprintf("1:M {redis} * Background saving started by pid %d", pid)},
+				{14 * time.Millisecond, fmt.Sprintf("%d:C {redis} * DB saved on disk", pid)},
+				{101 * time.Millisecond, "1:M {redis} * Background saving terminated with success"},
 			}
 		},
 	}

@@ -89,6 +89,7 @@ func (s seeder) host(role string) {
 	}
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
+	s.h.traffic.cursor = s.now.Add(-3 * time.Minute) // so that the logs have something to show at once
 	o := deployOptions{targets: []string{current.id[:12] + ":80"}, hosts: []string{"fhirlinebot.example.com"}, paths: []string{"/"}, deployTimeout: 30 * time.Second, drainTimeout: 30 * time.Second,
 		response: 30 * time.Second, interval: time.Second, timeout: 5 * time.Second, path: "/up", bufferIn: true, bufferOut: true, memory: 1 << 20, strip: true, forward: true}
 	s.h.proxy.routes["fhirlinebot-web"] = &route{name: "fhirlinebot-web", hosts: o.hosts, paths: o.paths, target: o.targets[0], options: o, busy: map[string]int{}}

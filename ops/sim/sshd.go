@@ -85,7 +85,8 @@ func (s *sshd) dropAll() {
 
 // Private
 
-func (s *sshd) serve(conn net.Conn) {
+func (s *sshd) serve(raw net.Conn) {
+	conn := newSlowConn(raw, s.h)
 	s.mu.Lock()
 	open := s.listener != nil
 	if open {
@@ -101,7 +102,7 @@ func (s *sshd) serve(conn net.Conn) {
 	if !open {
 		return
 	}
-	server, channels, requests, err := ssh.NewServerConn(slowConn{conn, s.h}, s.config)
+	server, channels, requests, err := ssh.NewServerConn(conn, s.config)
 	if err != nil {
 		return
 	}

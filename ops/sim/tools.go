@@ -2,8 +2,10 @@ package sim
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -199,6 +201,10 @@ func runTimeout(p *process) int {
 	}
 	ctx, stop := contextWithClock(p.ctx, p.h.fleet, limit)
 	defer stop()
+	if in, ok := p.in.(*os.File); ok { // a command that waits for input must not outstay the limit
+		unblock := context.AfterFunc(ctx, func() { _ = in.SetReadDeadline(time.Unix(1, 0)) })
+		defer unblock()
+	}
 	code := p.runArgs(ctx, rest[1:], p.environ(), p.dir, p.in, p.out, p.errOut)
 	if ctx.Err() != nil && p.ctx.Err() == nil {
 		return 124
