@@ -98,12 +98,13 @@ func TestKilledRunIsExplainedAndTakenOver(t *testing.T) {
 			}
 			pid := run.cmd.Process.Pid
 			held := exec(t, fleet.Host("vm1"), "ls -d .kamal/lock-* 2>/dev/null || true") != ""
-			if mustHold := moment.step != "connect/vm1" && moment.step != "pull/vm1" && moment.step != "lock"; held != mustHold && moment.step != "lock" {
+			if unlocked := moment.step == "connect/vm1" || moment.step == "pull/vm1"; held == unlocked && moment.step != "lock" {
 				t.Errorf("the lock is held: %v", held)
 			}
 			if held {
 				p.explainsAndReleases(t, fmt.Sprintf("process %d on ", pid), "dead")
 			}
+			p.edit(t, "config/deploy.yml", "HEALTHY_AFTER: "+p.healthyAfter(t), "HEALTHY_AFTER: 0s")
 			p.must(t, "deploy", "-P", "--version", "v3")
 			runsOnly(t, fleet, "v3")
 			lockIsFree(t, fleet)
