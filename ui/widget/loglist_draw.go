@@ -164,7 +164,7 @@ type piece struct {
 
 // pieces cuts a line into rows, and tells how many bytes are not shown.
 func (l *LogList) pieces(line logs.Line, width int) ([]piece, int) {
-	text := line.Text
+	text := condensed(line.Text, line.Level, l.gutter)
 	limit := wrapBytes
 	if !l.look.Wrap {
 		limit = (l.shift+width)*8 + 64
@@ -179,9 +179,6 @@ func (l *LogList) pieces(line logs.Line, width int) ([]piece, int) {
 		text = text[:cut]
 	}
 	text = kit.Clean(text)
-	if l.gutter.level > 0 {
-		text = withoutLevel(text, line.Level)
-	}
 	if line.Late {
 		text = lateWord + text
 	}
@@ -279,19 +276,6 @@ func within(hits [][2]int, from, to int) [][2]int {
 		}
 	}
 	return out
-}
-
-// withoutLevel takes away the word that the level's column says already.
-func withoutLevel(text string, level logs.Level) string {
-	word := level.String()
-	if word == "" || len(text) <= len(word) || !strings.EqualFold(text[:len(word)], word) {
-		return text
-	}
-	rest := strings.TrimLeft(text[len(word):], ": ")
-	if rest == "" || len(rest) == len(text)-len(word) {
-		return text
-	}
-	return rest
 }
 
 func clock(at time.Time, times LogTimes) string {
