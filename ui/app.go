@@ -47,6 +47,7 @@ type Model struct {
 	last          kit.PaneID   // the view before this one, for -
 	full          bool
 	mouseOff      bool
+	blurred       bool // the terminal is not in front
 
 	target    kit.Target
 	marks     map[kit.PaneID][]kit.Target
@@ -123,7 +124,7 @@ func (m *Model) View() tea.View {
 		m.stale = false
 	}
 	v := tea.NewView(m.content)
-	v.AltScreen = true
+	v.AltScreen, v.ReportFocus = true, true
 	v.WindowTitle = m.windowTitle()
 	v.ProgramStatus = m.programStatus()
 	v.MouseMode = tea.MouseModeCellMotion
@@ -143,6 +144,10 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		if !m.options.FixedTheme {
 			m.options.Theme.Dark = msg.IsDark()
 		}
+	case tea.FocusMsg:
+		m.blurred = false
+	case tea.BlurMsg:
+		m.blurred = true
 	case stateChanged:
 		return m.changed()
 	case clockTicked:
@@ -182,16 +187,31 @@ func (m *Model) take() {
 
 func (m *Model) changed() tea.Cmd {
 	m.sent = time.Now()
+	before := m.state
 	m.take()
+	m.announce(before)
 	m.questions()
 	if cmd := m.leave(); cmd != nil || m.still {
 		return cmd
 	}
-	least := idleFloor
-	if len(m.summary.running) > 0 || m.now.Sub(m.touched) < 3*time.Second {
-		least = floor
+	return tea.Batch(m.bridge.wait(m.ctx, m.sent, m.least()), m.tick())
+}
+
+// announce tells what somebody may not be looking at: a task that ended, an
+// error that belongs to no task.
+func (m *Model) announce(before *ops.State) {
+	for _, t := range before.RunningTasks() {
+		now, ok := m.state.Task(t.ID)
+		if ok && now.Status.Ended() && now.Risk != ops.Read && (m.current() != kit.Task || m.task != t.ID) {
+			m.tell(kit.Tell{Text: now.Title + ": " + string(now.Status) + " after " + kit.Took(now.Elapsed(m.now)), Err: now.Status == ops.Failed})
+		}
 	}
-	return tea.Batch(m.bridge.wait(m.ctx, m.sent, least), m.tick())
+	if same(before.Notices, m.state.Notices) || len(m.state.Notices) == 0 {
+		return
+	}
+	if last := m.state.Notices[len(m.state.Notices)-1]; last.Err {
+		m.tell(kit.Tell{Text: last.Text, Err: true})
+	}
 }
 
 // sync brings panes and the dialog up to date with everything.
@@ -253,8 +273,17 @@ func (m *Model) scene(r region) kit.Scene {
 func (m *Model) wholeScene() kit.Scene {
 	return kit.Scene{
 		State: m.state, App: m.app, Width: m.width, Height: m.height, Theme: m.theme, Now: m.now,
-		Target: m.target, Marked: m.marks[m.focus], Task: m.task,
+		Target: m.target, Marked: m.marked(), Task: m.task,
 	}
+}
+
+// marked are the marks of all panes.
+func (m *Model) marked() []kit.Target {
+	var out []kit.Target
+	for _, id := range overview() {
+		out = append(out, m.marks[id]...)
+	}
+	return out
 }
 
 // current is the pane that gets the keys.

@@ -5,14 +5,19 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"binnacle/ui/kit"
 )
 
-// floor is the shortest time between two state messages while somebody watches
-// or something runs; idleFloor is it while neither does, because the figures of
-// a hundred hosts arrive one by one all the time.
+// The shortest times between two state messages. The figures of a hundred hosts
+// and their logs arrive one by one all the time; how often they are worth a
+// frame depends on who looks.
 const (
-	floor     = 33 * time.Millisecond
-	idleFloor = 250 * time.Millisecond
+	floor      = 33 * time.Millisecond  // something runs, or keys are pressed
+	readFloor  = 100 * time.Millisecond // somebody reads logs
+	idleFloor  = 250 * time.Millisecond // nobody pressed a key lately
+	awayFloor  = 500 * time.Millisecond // nor for a while
+	otherFloor = time.Second            // the terminal says that it is not in front
 )
 
 // stateChanged tells that the newest state should be looked at. It carries
@@ -50,6 +55,22 @@ func (b bridge) wait(ctx context.Context, sent time.Time, least time.Duration) t
 }
 
 // Private
+
+// least is the floor that is worth it now.
+func (m *Model) least() time.Duration {
+	untouched := m.now.Sub(m.touched)
+	switch {
+	case len(m.summary.running) > 0, untouched < 3*time.Second:
+		return floor
+	case m.blurred:
+		return otherFloor
+	case m.current() == kit.Logs:
+		return readFloor
+	case untouched < 30*time.Second:
+		return idleFloor
+	}
+	return awayFloor
+}
 
 // drain takes the signals that this message answers already.
 func (b bridge) drain() {

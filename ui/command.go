@@ -96,7 +96,7 @@ func (m *Model) paletteEntries() []dialog.Entry {
 }
 
 func (m *Model) operationEntry(op ops.Operation) dialog.Entry {
-	run := kit.Run{Operation: op.Name, Target: m.aim()}
+	run := m.aimed(op.Name)
 	return dialog.Entry{
 		Key: op.Key, Name: op.Name, Text: op.Summary, Danger: op.Risk > ops.Read, Intent: run,
 		Typed: func(args string) kit.Intent {

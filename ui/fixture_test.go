@@ -11,8 +11,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"binnacle/ops"
+	"binnacle/ops/logs"
 	"binnacle/ui"
 	"binnacle/ui/kit"
+	"binnacle/ui/pane"
 	"binnacle/ui/theme"
 )
 
@@ -33,10 +35,11 @@ type world struct {
 	planError error
 	busy      error
 	plan      ops.Plan
+	logs      *tape
 }
 
 func newWorld(events ...ops.Event) *world {
-	w := &world{state: &ops.State{}, now: noon(), dirty: make(chan struct{}, 1), answers: map[string]ops.Answer{}}
+	w := &world{state: &ops.State{}, now: noon(), dirty: make(chan struct{}, 1), answers: map[string]ops.Answer{}, logs: newTape()}
 	w.happen(events...)
 	return w
 }
@@ -79,8 +82,35 @@ func (w *world) options() ui.Options {
 	return ui.Options{
 		Source: w, Driver: w, Catalog: catalog(), App: app, Now: func() time.Time { return w.now },
 		Theme: theme.Options{Dark: true}, FixedTheme: true,
+		Panes: []kit.Pane{pane.NewLogs(w.logs), pane.NewTask(w)},
 	}
 }
+
+// Output is the transcript of any task: none.
+func (w *world) Output(ops.TaskID) *ops.Output { return nil }
+
+// tape is a LogSource with some lines.
+type tape struct{ ring *logs.Ring }
+
+func newTape() *tape {
+	t := &tape{ring: logs.NewRing(0)}
+	texts := []string{
+		"INFO  GET /patients 200 38ms rid=5f1c", "INFO  SyncJob done 1.2s", "WARN  slow query 412ms SELECT \"claims\".*", "INFO  GET /up 200 2ms",
+		"ERROR GET /patients 502 target web-3 rid=77aa", "INFO  GET /orders 200 12ms rid=81b0",
+	}
+	for i, text := range texts {
+		host := []string{"web-1", "job-1", "web-2"}[i%3]
+		source := &logs.Source{Container: ops.ContainerID{Host: host, ID: host}, Role: []string{"web", "job", "web"}[i%3]}
+		t.ring.Append(logs.Line{At: noon().Add(time.Duration(i-6) * time.Second), Source: source, Stream: ops.Stdout, Text: text, Level: logs.DetectLevel(text)})
+	}
+	return t
+}
+
+func (t *tape) View() logs.View                  { return t.ring.View() }
+func (t *tape) Status() logs.Status              { return logs.Status{Rate: 14} }
+func (t *tape) Select(logs.Selection, logs.Span) {}
+func (t *tape) Update(ops.Fleet)                 {}
+func (t *tape) Poke()                            {}
 
 func (w *world) stage(t testing.TB, width, height int) *ui.Stage {
 	t.Helper()

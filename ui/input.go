@@ -46,7 +46,7 @@ func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
 // do carries out a key: an operation, an action of the root, or of the pane.
 func (m *Model) do(spec kit.KeySpec) tea.Cmd {
 	if spec.Operation != "" {
-		return m.carryOut(kit.Run{Operation: spec.Operation, Target: m.aim()})
+		return m.carryOut(m.aimed(spec.Operation))
 	}
 	if rest, ok := strings.CutPrefix(string(spec.ID), actViewPrefix); ok && spec.ID != actLastView {
 		return m.carryOut(kit.Open{View: kit.PaneID(rest), Target: m.target})
@@ -73,6 +73,8 @@ func (m *Model) do(spec kit.KeySpec) tea.Cmd {
 		return m.carryOut(kit.Refresh{})
 	case actRedraw:
 		return tea.ClearScreen
+	case actSuspend:
+		return tea.Suspend
 	case actMouse:
 		m.mouseOff = !m.mouseOff
 		m.tell(kit.Tell{Text: map[bool]string{true: "the mouse is the terminal's now: select text", false: "the mouse is on"}[m.mouseOff]})
@@ -110,6 +112,17 @@ func (m *Model) aim() kit.Target {
 	t := m.target
 	t.App = m.app
 	return t
+}
+
+// aimed is a run of an operation at what is pointed at, narrowed to the marked hosts.
+func (m *Model) aimed(operation string) kit.Run {
+	r := kit.Run{Operation: operation, Target: m.aim()}
+	if op, ok := m.options.Catalog.Find(operation); ok && kit.Narrows(op) {
+		for _, t := range m.marks[kit.Hosts] {
+			r.Hosts = append(r.Hosts, t.Host)
+		}
+	}
+	return r
 }
 
 func (m *Model) toPane(id kit.PaneID, msg tea.Msg) tea.Cmd {

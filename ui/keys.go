@@ -27,6 +27,7 @@ const (
 	actRefresh    kit.Action = "refresh"
 	actRedraw     kit.Action = "redraw"
 	actMouse      kit.Action = "mouse"
+	actSuspend    kit.Action = "suspend"
 	actLock       kit.Action = "lock"
 	actDeploy     kit.Action = "deploy"
 	actRollback   kit.Action = "rollback"
@@ -78,6 +79,7 @@ func rootKeys() []kit.KeySpec {
 		{ID: actRefresh, Keys: []string{"ctrl+r"}, Help: "refresh", Long: "read everything again", Group: views},
 		{ID: actRedraw, Keys: []string{"ctrl+g"}, Help: "redraw", Long: "draw the whole screen again", Group: views},
 		{ID: actMouse, Keys: []string{"M"}, Help: "mouse", Long: "give the mouse to the terminal, to select text, and back", Group: views},
+		{ID: actSuspend, Keys: []string{"ctrl+z"}, Help: "suspend", Long: "back to the shell for a while; fg returns", Group: views},
 		{ID: actLock, Keys: []string{"L"}, Help: "lock", Long: "who holds the deploy lock; release or acquire it", Group: acts},
 		{ID: actDeploy, Keys: []string{"D"}, Help: "deploy", Long: "deploy a version", Group: acts, Operation: "deploy", Changes: true, Footer: 5},
 		{ID: actRollback, Keys: []string{"R"}, Help: "roll back", Long: "go back to a version that every host still has", Group: acts, Operation: "rollback", Changes: true, Footer: 6},

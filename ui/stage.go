@@ -74,6 +74,7 @@ func (s *Stage) run(cmd tea.Cmd) {
 		for _, c := range msg {
 			s.run(c)
 		}
+	case tea.SuspendMsg:
 	case tea.QuitMsg:
 		s.quit = true
 	default:

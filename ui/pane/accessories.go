@@ -24,6 +24,8 @@ type Accessories struct {
 	head   kit.Head
 	names  int
 	hosts  int
+	image  int
+	state  int
 	domain string
 }
 
@@ -110,7 +112,7 @@ func (p *Accessories) View() string { return p.view("no accessories in deploy.ym
 func (p *Accessories) index(fleet ops.Fleet, app ops.AppID) {
 	p.seen, p.apps, p.app = fleet.Hosts, fleet.Apps, app
 	p.all, p.at, p.head = p.all[:0], map[berth]moored{}, kit.Head{}
-	p.names, p.hosts, p.domain = 4, 4, domainOf(fleet.Hosts)
+	p.names, p.hosts, p.image, p.state, p.domain = 4, 4, 5, 7, domainOf(fleet.Hosts)
 	a, _ := fleet.App(app)
 	for _, acc := range a.Accessories {
 		for _, name := range acc.Hosts {
@@ -124,6 +126,8 @@ func (p *Accessories) index(fleet ops.Fleet, app ops.AppID) {
 			}
 			p.all, p.at[b] = append(p.all, b), m
 			p.names, p.hosts = max(p.names, kit.Width(b.name)), max(p.hosts, kit.Width(b.host)-len(p.domain))
+			p.image = max(p.image, kit.Width(shortImage(m.image)))
+			p.state = max(p.state, kit.Width(containerState(m.container).Text))
 			p.count(m)
 		}
 	}
@@ -143,8 +147,8 @@ func (p *Accessories) columns() []widget.Column {
 	return []widget.Column{
 		{Title: "NAME", Min: min(p.names, 8), Max: min(p.names, 20)},
 		{Title: "HOST", Min: min(p.hosts, 8), Max: min(p.hosts, 40)},
-		{Title: "IMAGE", Min: 10, Max: 28, Drop: 2},
-		{Title: "STATE", Min: 9, Max: 14},
+		{Title: "IMAGE", Min: min(p.image, 10), Max: min(p.image, 28), Drop: 2},
+		{Title: "STATE", Min: min(p.state, 9), Max: min(p.state, 16)},
 		{Title: "HEALTH", Min: 8, Drop: 6},
 		{Title: "CPU", Min: 4, Right: true, Drop: 5},
 		{Title: "MEM", Min: 4, Right: true, Drop: 4},

@@ -24,7 +24,7 @@ type Containers struct {
 	kept   []ops.ContainerID
 	at     map[ops.ContainerID]int // → index in all
 	head   kit.Head
-	width  struct{ role, host, version int }
+	width  struct{ role, host, version, state int }
 	domain string
 }
 
@@ -105,7 +105,7 @@ func (p *Containers) index(fleet ops.Fleet, app ops.AppID) {
 	p.seen, p.apps, p.app = fleet.Hosts, fleet.Apps, app
 	p.all = p.all[:0]
 	p.head, p.domain = kit.Head{}, domainOf(fleet.Hosts)
-	p.width.role, p.width.host, p.width.version = 4, 4, 7
+	p.width.role, p.width.host, p.width.version, p.width.state = 4, 4, 7, 7
 	mine := hostsOf(fleet, app)
 	roles := map[string]int{}
 	if a, ok := fleet.App(app); ok {
@@ -149,6 +149,7 @@ func (p *Containers) add(c ops.Container, host int, h *ops.Host, roles map[strin
 	p.width.role = max(p.width.role, kit.Width(c.Role))
 	p.width.host = max(p.width.host, kit.Width(c.Host)-len(p.domain))
 	p.width.version = max(p.width.version, kit.Width(kit.Version(c.Version)))
+	p.width.state = max(p.width.state, kit.Width(containerState(c).Text))
 	switch {
 	case stale(*h):
 	case c.State == "restarting", c.State == "running" && c.Health == "unhealthy":
@@ -198,7 +199,7 @@ func (p *Containers) columns() []widget.Column {
 		{Title: "ROLE", Min: min(p.width.role, 6), Max: min(p.width.role, 16)},
 		{Title: "HOST", Min: min(p.width.host, 8), Max: min(p.width.host, 40)},
 		{Title: "VERSION", Min: min(p.width.version, 8), Max: min(p.width.version, 24)},
-		{Title: "STATE", Min: 9, Max: 14},
+		{Title: "STATE", Min: min(p.width.state, 9), Max: min(p.width.state, 16)},
 		{Title: "HEALTH", Min: 8, Drop: 2},
 		{Title: "CPU", Min: 4, Right: true, Drop: 4},
 		{Title: "MEM", Min: 4, Right: true, Drop: 5},

@@ -159,7 +159,7 @@ func (p *Hosts) columns() []widget.Column {
 		{Title: "MEM", Min: 4, Right: true, Drop: 4},
 		{Title: "DISK", Min: 5, Right: true, Drop: 1},
 		{Title: "DOCKER", Min: 8, Drop: 7},
-		{Title: "CONTAINERS", Min: 14, Max: 46, Drop: 6},
+		{Title: "CONTAINERS", Min: 22, Max: 46, Drop: 6},
 		{Title: "LINK", Min: 5, Drop: 8},
 	}
 }

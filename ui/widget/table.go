@@ -166,13 +166,33 @@ func share(columns []Column, width int) ([]int, int) {
 	}
 	for need(2) > width+2 && dropLuxury(columns, widths) { // rather air than the last column
 	}
-	gap := 1
+	gap, shown := 1, 0
+	for _, w := range widths {
+		if w > 0 {
+			shown++
+		}
+	}
 	if need(2) <= width+2 {
 		gap = 2
 	}
-	left := width + gap - need(gap)
-	for left > 0 {
-		grown := false
+	left := grow(columns, widths, width+gap-need(gap))
+	if extra := min(left/max(shown-1, 1), widestGap-gap); extra > 0 {
+		gap += extra
+	}
+	return widths, gap
+}
+
+// luxury is the Drop from which a column is shown only where there is plenty of room.
+const luxury = 7
+
+// widestGap is the most air between two columns.
+const widestGap = 4
+
+// grow gives columns what they would take, one cell after the other, and
+// returns what is left.
+func grow(columns []Column, widths []int, left int) int {
+	for grown := true; grown && left > 0; {
+		grown = false
 		for i, c := range columns {
 			if widths[i] > 0 && widths[i] < c.Max && left > 0 {
 				widths[i]++
@@ -180,26 +200,9 @@ func share(columns []Column, width int) ([]int, int) {
 				grown = true
 			}
 		}
-		if !grown {
-			break
-		}
 	}
-	if used := need(gap); gap < 4 && left > 0 {
-		shown := 0
-		for _, w := range widths {
-			if w > 0 {
-				shown++
-			}
-		}
-		if extra := min(left/max(shown, 1), 4-gap); extra > 0 && used > 0 {
-			gap += extra
-		}
-	}
-	return widths, gap
+	return left
 }
-
-// luxury is the Drop from which a column is shown only where there is plenty of room.
-const luxury = 7
 
 func dropOne(columns []Column, widths []int) bool { return dropFrom(1, columns, widths) }
 
