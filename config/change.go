@@ -122,18 +122,19 @@ func (v Value) inserted(path []string, value Value) Value {
 	if len(path) == 0 {
 		return value
 	}
+	first, rest := path[0], path[1:]
 	if v.kind != Map {
 		v = Value{kind: Map, at: cmp.Or(v.at, value.at)}
 	}
 	v.entries = slices.Clone(v.entries)
 	for i, e := range v.entries {
-		if e.key.String() == path[0] {
-			v.entries[i].value = e.value.inserted(path[1:], value)
+		if e.key.String() == first {
+			v.entries[i].value = e.value.inserted(rest, value)
 			return v
 		}
 	}
-	key := StringValue(path[0])
+	key := StringValue(first)
 	key.at = value.at
-	v.entries = append(v.entries, entry{key: key, value: Value{}.inserted(path[1:], value)})
+	v.entries = append(v.entries, entry{key: key, value: Value{}.inserted(rest, value)})
 	return v
 }

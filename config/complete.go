@@ -49,17 +49,12 @@ func (c *completion) arch(machine string) {
 		slices.Reverse(arches)
 	}
 	for _, arch := range arches {
-		d.Choices = append(d.Choices, Choice{ID: arch, Label: archLabels[arch], Detail: "builder.arch: " + arch, ops: []op{insert(path, StringValue(arch))}})
+		d.Choices = append(d.Choices, Choice{ID: arch, Label: archLabel(arch), Detail: "builder.arch: " + arch, ops: []op{insert(path, StringValue(arch))}})
 	}
 	d.Choices = append(d.Choices, Choice{ID: "both", Label: "both: one image for mixed servers, which takes longer to build",
 		Detail: "builder.arch: [amd64, arm64]", ops: []op{insert(path, textList(arches))}})
 	c.decisions = append(c.decisions, d)
 	c.tree = c.tree.without(path).inserted(path, StringValue(machine))
-}
-
-var archLabels = map[string]string{
-	"amd64": "amd64: most rented servers (Intel, AMD)",
-	"arm64": "arm64: Ampere, Graviton, Raspberry Pi",
 }
 
 // certificates asks about automatic certificates for a role with several hosts:
@@ -115,4 +110,13 @@ func (c *completion) certificate(role string, tagged []TaggedHost, ssl, hosts Va
 				Detail: "put CERTIFICATE_PEM and PRIVATE_KEY_PEM into .kamal/secrets", ops: []op{set(path("ssl"), own)}},
 		},
 	})
+}
+
+// Helpers
+
+func archLabel(arch string) string {
+	if arch == "arm64" {
+		return "arm64: Ampere, Graviton, Raspberry Pi"
+	}
+	return "amd64: most rented servers (Intel, AMD)"
 }

@@ -36,7 +36,6 @@ type Config struct {
 	env         EnvSpec
 	tags        []envTag
 	logging     Logging
-	proxy       Value
 	ssh         SSH
 	sshkit      SSHKit
 	output      Output

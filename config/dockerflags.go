@@ -6,11 +6,6 @@ import (
 	"binnacle/config/secret"
 )
 
-// shortFlags are the one-letter flags of `docker run` that take a value.
-var shortFlags = map[string]string{
-	"-p": "publish", "-v": "volume", "-e": "env", "-m": "memory", "-l": "label", "-u": "user", "-w": "workdir", "-h": "hostname", "-c": "cpu-shares",
-}
-
 // dockerFlags reads "--health-cmd 'x y' --init -p 80:80" as a map: a flag without
 // value is true, one that is repeated is a list.
 func dockerFlags(text string) (Value, bool) {
@@ -23,7 +18,7 @@ func dockerFlags(text string) (Value, bool) {
 		name, value, assigned := strings.Cut(words[i], "=")
 		long, isLong := strings.CutPrefix(name, "--")
 		if !isLong {
-			if long = shortFlags[words[i]]; long == "" {
+			if long = shortFlag(words[i]); long == "" {
 				return Value{}, false
 			}
 			assigned = false
@@ -61,6 +56,13 @@ func addFlag(flags *Value, name string, item Value) {
 }
 
 // Helpers
+
+// shortFlag is the long name of a one-letter flag of `docker run` that takes a value.
+func shortFlag(flag string) string {
+	return map[string]string{
+		"-p": "publish", "-v": "volume", "-e": "env", "-m": "memory", "-l": "label", "-u": "user", "-w": "workdir", "-h": "hostname", "-c": "cpu-shares",
+	}[flag]
+}
 
 // flagValue keeps whole numbers bare, as people write them.
 func flagValue(text string) Value {

@@ -43,10 +43,11 @@ type stringPart struct {
 }
 
 var (
-	rubyName     = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*`)
-	rubyNumber   = regexp.MustCompile(`^[0-9][0-9_]*(\.[0-9]+)?`)
-	rubyKeywords = " if elsif else end unless true false nil and or not then do require "
+	rubyName   = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*`)
+	rubyNumber = regexp.MustCompile(`^[0-9][0-9_]*(\.[0-9]+)?`)
 )
+
+const rubyKeywords = " if elsif else end unless true false nil and or not then do require "
 
 // lexTemplate splits a template into text and Ruby tokens.
 func lexTemplate(text string) ([]token, error) {

@@ -21,22 +21,30 @@ type methodCall struct {
 	send  string
 }
 
-// constantMethods are the calls on constants that templates make.
-var constantMethods = map[string]func(methodCall) (Value, error){
-	"ENV.fetch":                envFetch,
-	"ENV.key?":                 envKey,
-	"ENV.has_key?":             envKey,
-	"ENV.include?":             envKey,
-	"Dotenv.load":              dotenvLoad,
-	"Dotenv.load!":             dotenvLoad,
-	"Dotenv.overload":          dotenvLoad,
-	"Dotenv.overload!":         dotenvLoad,
-	"Kamal::Utils.docker_arch": dockerArch,
-	"File.read":                fileRead,
-	"File.exist?":              fileExist,
-	"File.join":                fileJoin,
-	"File.basename":            fileBasename,
-	"Dir.pwd":                  func(c methodCall) (Value, error) { return StringValue(c.ruby.options.Dir), nil },
+// constantMethod is a call on a constant that templates make, or nil.
+func constantMethod(name string) func(methodCall) (Value, error) {
+	switch name {
+	case "ENV.fetch":
+		return envFetch
+	case "ENV.key?", "ENV.has_key?", "ENV.include?":
+		return envKey
+	case "Dotenv.load", "Dotenv.load!", "Dotenv.overload", "Dotenv.overload!":
+		return dotenvLoad
+	case "Kamal::Utils.docker_arch":
+		return dockerArch
+	case "File.read":
+		return fileRead
+	case "File.exist?":
+		return fileExist
+	case "File.join":
+		return fileJoin
+	case "File.basename":
+		return func(c methodCall) (Value, error) { return StringValue(filepath.Base(c.text(0, ""))), nil }
+	case "Dir.pwd":
+		return func(c methodCall) (Value, error) { return StringValue(c.ruby.options.Dir), nil }
+	default:
+		return nil
+	}
 }
 
 // textMethods work on anything that prints; listMethods on lists.
@@ -253,9 +261,8 @@ func envFetch(c methodCall) (Value, error) {
 	case len(c.args) > 1:
 		return c.args[1], nil
 	}
-	err := c.ruby.fail(c.line, "key not found: %s", inspectString(name))
-	err.(*Error).Hint = "set " + name + " in the environment, or give ENV.fetch a default"
-	return Value{}, err
+	return Value{}, &Error{Position: Position{File: c.ruby.path, Line: c.line}, Problem: "key not found: " + inspectString(name),
+		Hint: "set " + name + " in the environment, or give ENV.fetch a default"}
 }
 
 func envKey(c methodCall) (Value, error) {
@@ -312,10 +319,6 @@ func fileJoin(c methodCall) (Value, error) {
 		b.WriteString(part)
 	}
 	return StringValue(b.String()), nil
-}
-
-func fileBasename(c methodCall) (Value, error) {
-	return StringValue(filepath.Base(c.text(0, ""))), nil
 }
 
 // Helpers

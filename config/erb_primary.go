@@ -247,8 +247,8 @@ func (p *rubyParser) constantCall() (expr, error) {
 	}
 	p.next()
 	method := p.next()
-	function, known := constantMethods[name+"."+method.text]
-	if !known {
+	function := constantMethod(name + "." + method.text)
+	if function == nil {
 		return nil, &beyondError{t.line, name + "." + method.text}
 	}
 	args, err := p.constantArguments()

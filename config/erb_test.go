@@ -135,8 +135,8 @@ func TestDockerArch(t *testing.T) {
 func TestProblemsNameLinesOfTheTemplate(t *testing.T) {
 	text := "service: app\n<% if true -%>\n# a\n<% end -%>\nimage: <%= \"a\\n\\n\\n\" %>\nbad: 1\n"
 	_, _, err := Load(t.Context(), testProject(t, text, Options{Strict: true}))
-	problems, ok := err.(Errors)
-	if !ok || problems[0].Problem != "unknown key: bad" || problems[0].Line != 6 {
+	problems := problemsOf(t, err)
+	if problems[0].Problem != "unknown key: bad" || problems[0].Line != 6 {
 		t.Errorf("error %v, want the unknown key at line 6", err)
 	}
 }

@@ -31,7 +31,7 @@ func (e *Error) Kamal() string {
 // Error implements error: FILE:LINE:COLUMN: PATH: PROBLEM (HINT).
 func (e *Error) Error() string {
 	text := e.Kamal()
-	if place := e.Position.String(); place != "" {
+	if place := e.place(); place != "" {
 		text = place + ": " + text
 	}
 	if e.Hint != "" {
@@ -79,7 +79,7 @@ type Warning struct {
 // String is FILE:LINE:COLUMN: PATH: READ; write MODERN.
 func (w Warning) String() string {
 	text := w.Path + ": " + w.Read
-	if place := w.Position.String(); place != "" {
+	if place := w.place(); place != "" {
 		text = place + ": " + text
 	}
 	if w.Modern != "" {
@@ -89,7 +89,11 @@ func (w Warning) String() string {
 }
 
 // String is FILE:LINE:COLUMN, as far as they are known.
-func (p Position) String() string {
+func (p Position) String() string { return p.place() }
+
+// Private
+
+func (p Position) place() string {
 	switch {
 	case p.File == "" && p.Line == 0:
 		return ""

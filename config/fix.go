@@ -3,7 +3,6 @@ package config
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 )
 
@@ -78,9 +77,9 @@ func Fix(ctx context.Context, options Options) (*Fixed, error) {
 	options.Strict = false
 	f := &Fixed{options: options}
 	for _, path := range options.files() {
-		text, err := os.ReadFile(path)
+		text, err := options.readFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("reading the configuration: %w", err)
+			return nil, asErrors(err)
 		}
 		f.Files = append(f.Files, FixedFile{Path: path, Before: string(text), After: string(text)})
 	}

@@ -172,8 +172,8 @@ func TestDecisionsStayOpenInTheMergedFile(t *testing.T) {
 func TestStrictHintsAtTheModernSpelling(t *testing.T) {
 	text := modernHead + "servers: [h1]\nbuilder: {arch: amd64}\nproxy:\n  app_host: a.com\n  ssl_redirect_status_code: 307\n  helthcheck: {}\nvolumes: a:/a\n"
 	_, _, err := Load(t.Context(), testProject(t, text, Options{Strict: true}))
-	problems, ok := err.(Errors)
-	if !ok || len(problems) != 2 {
+	problems := problemsOf(t, err)
+	if len(problems) != 2 {
 		t.Fatalf("error %v, want two problems", err)
 	}
 	for i, want := range [][]string{
@@ -191,7 +191,7 @@ func TestStrictHintsAtTheModernSpelling(t *testing.T) {
 func TestAllProblemsAreReported(t *testing.T) {
 	text := "service: 'a b'\nimage: x\nservers:\n  web: [h1]\n  job: {hosts: [], cmd: [1]}\nbuilder: {}\nregistry: {username: u}\nboot: {wait: x}\nretain_containers: 0\n"
 	_, _, err := Load(t.Context(), testProject(t, text, Options{Strict: true}))
-	problems, _ := err.(Errors)
+	problems := problemsOf(t, err)
 	var got []string
 	for _, p := range problems {
 		got = append(got, p.Kamal())

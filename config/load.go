@@ -157,11 +157,19 @@ func (o Options) path(name string) string {
 	return filepath.Join(o.Dir, name)
 }
 
+// readFile reads a file of the configuration, or what stands in for it.
 func (o Options) readFile(path string) ([]byte, error) {
 	if text, ok := o.texts[path]; ok {
 		return []byte(text), nil
 	}
-	return os.ReadFile(path)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{Problem: "Configuration file not found in " + path, Hint: "run in the project's folder, or name the file with --config-file"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return text, nil
 }
 
 // files names the base file and, with a destination, its own file.
@@ -202,11 +210,8 @@ func read(ctx context.Context, options Options) (*document, error) {
 
 func readSource(ctx context.Context, path string, options Options, env *environment) (*source, error) {
 	text, err := options.readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{Problem: "Configuration file not found in " + path, Hint: "run in the project's folder, or name the file with --config-file"}
-	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
+		return nil, err
 	}
 	s := &source{path: path, text: string(text)}
 	s.rendered, s.lines, err = render(ctx, path, s.text, options, env)
@@ -346,7 +351,7 @@ func (e Errors) with(cross Errors) Errors {
 
 func asErrors(err error) error {
 	var problem *Error
-	if errors.As(err, &problem) && err == error(problem) {
+	if errors.As(err, &problem) {
 		return Errors{problem}
 	}
 	return err

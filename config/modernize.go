@@ -30,9 +30,10 @@ func modernize(root Value) *modernizer {
 	m.retired()
 	m.proxy("proxy")
 	for _, role := range m.root.sub("servers").Pairs() {
-		if role.Value.kind == Map {
+		switch role.Value.kind {
+		case Map:
 			m.role(role.Name)
-		} else if role.Value.kind == String {
+		case String:
 			m.listOfOne("servers", role.Name)
 		}
 	}

@@ -185,7 +185,7 @@ func readScalar(node *yaml.Node) Value {
 			return StringValue(string(data))
 		}
 		return StringValue(node.Value)
-	case quoted && !(explicit && node.Tag == "!!float"):
+	case quoted && (!explicit || node.Tag != "!!float"):
 		return StringValue(node.Value)
 	case explicit && (node.Tag == "!!str" || node.Tag == "!str"):
 		return StringValue(node.Value)

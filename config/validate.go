@@ -10,12 +10,6 @@ import (
 
 var aliasName = regexp.MustCompile(`\A[a-z0-9_-]+\z`)
 
-// kamalCommands are the names that an alias must not take.
-var kamalCommands = []string{
-	"accessory", "app", "audit", "build", "config", "deploy", "details", "docs", "init", "lock", "proxy",
-	"prune", "redeploy", "registry", "remove", "rollback", "secrets", "server", "setup", "upgrade", "version",
-}
-
 // validate checks the merged file section by section, in Kamal's order. Checks
 // that concern several sections come after it, see Config.check.
 func validate(root Value, options Options, examples schema) Errors {
@@ -171,7 +165,7 @@ func (v *validator) aliases(aliases Value) {
 		case !v.typed(e.value, path, String):
 		case !aliasName.MatchString(name):
 			v.fail(e.key.at, path, fmt.Sprintf("Invalid alias name: '%s'. Must only contain lowercase letters, alphanumeric, hyphens and underscores.", name), "")
-		case slices.Contains(kamalCommands, name):
+		case kamalCommand(name):
 			v.fail(e.key.at, path, fmt.Sprintf("Alias '%s' conflicts with a built-in command.", name), "choose another name")
 		}
 	}
@@ -274,6 +268,14 @@ func (v *validator) texts(root Value) {
 }
 
 // Helpers
+
+// kamalCommand tells whether a name is one that an alias must not take.
+func kamalCommand(name string) bool {
+	return slices.Contains([]string{
+		"accessory", "app", "audit", "build", "config", "deploy", "details", "docs", "init", "lock", "proxy",
+		"prune", "redeploy", "registry", "remove", "rollback", "secrets", "server", "setup", "upgrade", "version",
+	}, name)
+}
 
 // sortedRoles lists the roles by name; a plain list of hosts is the role web.
 func sortedRoles(servers Value) Pairs {

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,10 +58,7 @@ func checkVerdict(t *testing.T, want verdict) {
 		if m == nil {
 			return
 		}
-		problems, ok := err.(Errors)
-		if !ok {
-			t.Fatalf("%T %v, want Errors", err, err)
-		}
+		problems := problemsOf(t, err)
 		if got := problems[0].Kamal(); got != m[2] {
 			t.Errorf("blames %q, want %q (all: %v)", got, m[2], problems)
 		}
@@ -70,6 +68,15 @@ func checkVerdict(t *testing.T, want verdict) {
 			}
 		}
 	}
+}
+
+func problemsOf(t *testing.T, err error) Errors {
+	t.Helper()
+	var problems Errors
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		t.Fatalf("%T %v, want Errors", err, err)
+	}
+	return problems
 }
 
 // testProject writes deploy.yml and returns options that see nothing else.

@@ -101,7 +101,7 @@ func (p *parser) value(raw string) (string, error) {
 func (p *parser) protectLineBreaks(value string) string {
 	mode, set := p.values["DOTENV_LINEBREAK_MODE"]
 	if !set {
-		mode, _ = p.env("DOTENV_LINEBREAK_MODE")
+		mode = p.env("DOTENV_LINEBREAK_MODE")
 	}
 	if mode == "legacy" {
 		return strings.NewReplacer(`\n`, "\n", `\r`, "\r").Replace(value)
@@ -201,15 +201,15 @@ func (p *parser) lookup(name string) string {
 	if value, ok := p.values[name]; ok {
 		return value
 	}
-	value, _ := p.env(name)
-	return value
+	return p.env(name)
 }
 
-func (p *parser) env(name string) (string, bool) {
+func (p *parser) env(name string) string {
 	if p.options.Env == nil {
-		return "", false
+		return ""
 	}
-	return p.options.Env(name)
+	value, _ := p.options.Env(name)
+	return value
 }
 
 // Helpers
