@@ -215,7 +215,12 @@ type lineSink struct {
 }
 
 // longestLine bounds one line of output; a longer one is cut into several.
-const longestLine = 64 << 10
+// longestRecord does so for lines that are read rather than shown: a build tells
+// of all its steps in one.
+const (
+	longestLine   = 64 << 10
+	longestRecord = 8 << 20
+)
 
 // Write takes output as it comes.
 func (s *lineSink) Write(stream Stream, text []byte) {
@@ -228,16 +233,23 @@ func (s *lineSink) Write(stream Stream, text []byte) {
 	rest := s.part[stream] + string(text)
 	for {
 		line, after, found := strings.Cut(rest, "\n")
-		if !found && len(rest) < longestLine {
+		if !found && len(rest) < s.longest() {
 			break
 		}
 		if !found {
-			line, after = rest[:longestLine], rest[longestLine:]
+			line, after = rest[:s.longest()], rest[s.longest():]
 		}
 		s.line(stream, line)
 		rest = after
 	}
 	s.part[stream] = rest
+}
+
+func (s *lineSink) longest() int {
+	if s.each != nil {
+		return longestRecord
+	}
+	return longestLine
 }
 
 func (s *lineSink) flush() {

@@ -52,8 +52,12 @@ drain_timeout: 10
 // newBench makes a fleet on which v1 is stopped and v2 serves.
 func newBench(t *testing.T, yaml string) *bench {
 	t.Helper()
-	b := &bench{t: t, world: opstest.New(), locks: map[string]string{}, routes: map[string]map[string]string{}}
-	b.cfg = parse(t, yaml, "TOKEN=secret-token\nPASS=secret-password\n")
+	return newBenchOf(t, parse(t, yaml, "TOKEN=secret-token\nPASS=secret-password\n"))
+}
+
+func newBenchOf(t *testing.T, cfg *config.Config) *bench {
+	t.Helper()
+	b := &bench{t: t, world: opstest.New(), cfg: cfg, locks: map[string]string{}, routes: map[string]map[string]string{}}
 	b.in = input(t, b.cfg, config.Filter{})
 	for _, host := range b.cfg.AllHosts() {
 		b.host(host)
@@ -231,6 +235,10 @@ func (b *bench) running(host, role string) []string {
 		}
 	}
 	return out
+}
+
+func (b *bench) has(host, name string) bool {
+	return slices.ContainsFunc(b.world.Engine(host).Containers(), func(c ops.Inspection) bool { return c.Name == name })
 }
 
 // target is the container that a host's proxy sends a role to, and whether it runs.

@@ -59,24 +59,32 @@ func (p *place) tookOver(ctx context.Context, r *ops.Run, err error, limit time.
 	}
 	r.Say("the proxy's answer was lost; asking %s what it serves", p.host)
 	deadline := r.Now().Add(limit)
+	if ctx.Err() != nil { // the answer was waited for until the step's end: ask once
+		deadline = r.Now()
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+	}
 	for {
-		if target := p.proxyTarget(ctx, r.World); target == short(p.newID) {
+		target, err := p.askProxy(ctx, r.World)
+		p.unsure = err != nil
+		if err == nil && target == short(p.newID) {
 			return true
 		}
-		if r.Now().After(deadline) || r.World.Sleep(ctx, time.Second) != nil {
+		if !r.Now().Before(deadline) || r.World.Sleep(ctx, time.Second) != nil {
 			return false
 		}
 	}
 }
 
-// proxyTarget is the container that the proxy sends the role to; "" when it
-// cannot be told.
-func (p *place) proxyTarget(ctx context.Context, w ops.World) string {
+// askProxy is the container that the proxy sends the role to; "" when it does
+// not know the role.
+func (p *place) askProxy(ctx context.Context, w ops.World) (string, error) {
 	out, err := capture(ctx, w.Remote(p.host), command.NewProxy(p.cfg, p.host).List())
 	if err != nil {
-		return ""
+		return "", err
 	}
-	return ops.TargetOf(ops.ParseRoutes(out), p.app.ContainerPrefix())
+	return ops.TargetOf(ops.ParseRoutes(out), p.app.ContainerPrefix()), nil
 }
 
 // awaitReadiness polls a container that no proxy checks: healthy by its own

@@ -15,7 +15,8 @@ import (
 type lock struct {
 	held   bool
 	outer  bool // an outer command holds it: not ours to release
-	unsure bool // the connection broke while it was taken
+	unsure bool // taking it failed in a way that may have left the directory
+	ours   bool // the directory was made by this run, its details were not written
 	text   string
 	host   string
 }
@@ -74,11 +75,12 @@ func (s *story) acquire() ops.Node {
 				r.Fact(s.lockTaken(r))
 				return nil
 			case lockTaken(err):
-				return s.explainLock(ctx, r)
+				return s.explainLock(ctx, r, err)
 			}
-			// An answer that was lost may stand for a lock that was taken.
+			// An answer that was lost may stand for a lock that was taken; a
+			// command that failed after mkdir has left the bare directory.
 			var exit *ops.ExitError
-			s.lock.unsure = !errors.As(err, &exit)
+			s.lock.unsure, s.lock.ours = true, errors.As(err, &exit)
 			return err
 		},
 	}
@@ -99,13 +101,17 @@ func (s *story) respectPrimaryLock(ctx context.Context, r *ops.Run) error {
 	return lockedError(found, s.Fleet)
 }
 
-func (s *story) explainLock(ctx context.Context, r *ops.Run) error {
-	r.Say("Deploy lock already in place!")
+// explainLock tells whose lock was found. One that cannot be seen is a mkdir that
+// failed for another reason, or a lock released just now.
+func (s *story) explainLock(ctx context.Context, r *ops.Run, failed error) error {
 	found, err := s.readLock(ctx, r, s.lock.host)
 	if err != nil {
 		return &ops.Error{Host: s.lock.host, Summary: "deploy lock found", Cause: err, Hint: "binnacle lock status"}
 	}
-	found.Held = true
+	if !found.Held {
+		return failed
+	}
+	r.Say("Deploy lock already in place!")
 	r.Fact(ops.LockSeen{App: s.App, Lock: found})
 	return lockedError(found, s.Fleet)
 }
@@ -119,19 +125,25 @@ func (s *story) release() *ops.Step {
 		ID: "unlock", Title: "release lock", Host: s.lock.host, Always: true, Timeout: time.Minute,
 		Lines: []command.Line{builder.Release()},
 		Run: func(ctx context.Context, r *ops.Run) error {
+			bare := false
 			if s.lock.unsure {
 				found, err := s.readLock(ctx, r, s.lock.host)
 				if err != nil {
 					r.LockState("unknown: " + err.Error())
 					return &ops.Error{Host: s.lock.host, Summary: "the deploy lock may still be held", Cause: err, Hint: "binnacle lock status"}
 				}
-				s.lock.held = found.Held && found.HolderTask == s.Holder.Task
+				s.lock.held = found.Held && (found.HolderTask == s.Holder.Task || found.Bare && s.lock.ours)
+				if found.Bare && !s.lock.held {
+					r.LockState("unknown: " + DescribeLock(found)[0])
+					return &ops.Error{Host: s.lock.host, Summary: "the deploy lock may be held by this task", Cause: errors.New(DescribeLock(found)[0]), Hint: "binnacle lock release"}
+				}
+				bare = found.Bare
 			}
 			if !s.lock.held {
 				return ops.ErrSkipped
 			}
 			r.Say("Releasing the deploy lock...")
-			if err := r.Exec(ctx, builder.Release()); err != nil {
+			if err := removeLock(ctx, r, builder, bare); err != nil {
 				r.LockState("not released: " + err.Error())
 				return &ops.Error{Host: s.lock.host, Summary: "the deploy lock was not released", Cause: err, Hint: "binnacle lock release"}
 			}
@@ -151,6 +163,14 @@ func (s *story) lockTaken(r *ops.Run) ops.Event {
 }
 
 // Helpers
+
+// removeLock removes a lock. One that is bare may have an empty details file.
+func removeLock(ctx context.Context, r *ops.Run, builder command.Lock, bare bool) error {
+	if bare && r.Exec(ctx, builder.ReleaseBare()) == nil {
+		return nil
+	}
+	return r.Exec(ctx, builder.Release())
+}
 
 // readLock looks at a lock directory. No directory is an unheld lock; one
 // without details is held and bare.

@@ -52,7 +52,7 @@ func LockAcquire() ops.Operation {
 					details.At = r.Now()
 					err := r.Exec(ctx, builder.Acquire(details))
 					if lockTaken(err) {
-						return s.explainLock(ctx, r)
+						return s.explainLock(ctx, r, err)
 					}
 					if err != nil {
 						return err
@@ -103,11 +103,7 @@ func (s *story) releaseByHand(ctx context.Context, r *ops.Run, host string) erro
 	for _, l := range DescribeLock(found) {
 		r.Line(ops.Stdout, l)
 	}
-	line := builder.Release()
-	if found.Bare {
-		line = builder.ReleaseBare()
-	}
-	if err := r.Exec(ctx, line); err != nil {
+	if err := removeLock(ctx, r, builder, found.Bare); err != nil {
 		return err
 	}
 	r.Fact(ops.LockSeen{App: s.App, Lock: ops.Lock{SeenAt: r.Now(), Host: host}})

@@ -26,6 +26,7 @@ type place struct {
 	renamed string          // what a container of the same name was renamed to
 	started bool
 	serving bool // the new container has taken over
+	unsure  bool // the proxy was told to switch, and neither answered nor could be asked
 }
 
 // name is the role's container of the version.
@@ -77,10 +78,11 @@ func (p *place) prepare() *ops.Step {
 				continue
 			}
 			replaced := fmt.Sprintf("%s_replaced_%s", p.version, p.Hex(16))
+			p.renamed = p.app.ContainerName(replaced) // from here on it may be: an answer can be lost
 			if err := p.rename(ctx, r, replaced); err != nil {
 				return err
 			}
-			containers[i].Name, p.renamed = p.app.ContainerName(replaced), p.app.ContainerName(replaced)
+			containers[i].Name = p.renamed
 		}
 		for _, c := range containers {
 			if c.Running() {
@@ -216,11 +218,26 @@ func (p *place) stopOld(ctx context.Context, r *ops.Run) error {
 // stopNew stops what failed, and keeps it for its logs. Kamal does the same.
 func (p *place) stopNew(ctx context.Context, r *ops.Run) error {
 	line := p.app.Stop(p.name(), p.app.StopTimeout())
+	if p.unsure {
+		target, err := p.askProxy(ctx, r.World)
+		switch {
+		case err != nil:
+			return &ops.Error{
+				Host: p.host, Summary: "nothing was stopped, because the proxy does not say which container it serves", Cause: err,
+				Hint: "once " + p.host + " answers, deploy again: what is not served is stopped then",
+			}
+		case target == short(p.newID):
+			p.serving = true
+			return p.stopOld(ctx, r)
+		}
+	}
 	r.Ran(line)
 	err := r.Docker().Stop(ctx, p.name(), p.timeout())
-	if err != nil && !errors.Is(err, ops.ErrNotFound) {
-		r.Line(ops.Stderr, err.Error())
-		return ops.ErrSkipped
+	switch {
+	case errors.Is(err, ops.ErrNotFound) && p.renamed != "":
+		return p.renameBack(ctx, r)
+	case err != nil && !errors.Is(err, ops.ErrNotFound):
+		return &ops.Error{Host: p.host, Summary: "the container that failed may still run", Command: line.String(), Cause: err}
 	}
 	if len(p.old) > 0 {
 		r.Note("%s still serving", versionOf(p.old[0], p.app))
@@ -231,7 +248,7 @@ func (p *place) stopNew(ctx context.Context, r *ops.Run) error {
 // renameBack undoes a rename that nothing came of.
 func (p *place) renameBack(ctx context.Context, r *ops.Run) error {
 	r.Ran(command.New("docker", "rename", p.renamed, p.name()))
-	if err := r.Docker().Rename(ctx, p.renamed, p.name()); err != nil {
+	if err := r.Docker().Rename(ctx, p.renamed, p.name()); err != nil && !errors.Is(err, ops.ErrNotFound) {
 		return &ops.Error{Host: p.host, Command: "docker rename " + p.renamed + " " + p.name(), Cause: err}
 	}
 	return nil

@@ -245,10 +245,10 @@ func (r *remote) Upload(ctx context.Context, f ops.File) error {
 		return err
 	}
 	r.world.mu.Lock()
-	defer r.world.mu.Unlock()
 	r.world.files[r.host+":"+f.Path] = f.Content.Reveal()
 	r.world.modes[r.host+":"+f.Path] = fmt.Sprintf("%04o", f.Mode.Perm())
-	return nil
+	r.world.mu.Unlock()
+	return r.world.late(ctx, r.host, "upload "+f.Path)
 }
 
 func (r *remote) Docker() ops.Docker { return r.world.Engine(r.host) }
@@ -330,7 +330,7 @@ func (e *Engine) AddImage(img ops.Image) {
 
 // Pull records the pull; a rule for `docker pull REF` may fail it.
 func (e *Engine) Pull(ctx context.Context, ref string, _ ops.RegistryAuth, progress func(ops.Progress)) error {
-	if _, err := e.world.ask(ctx, e.host, "docker pull "+ref); err != nil {
+	if err := e.note(ctx, "docker pull "+ref); err != nil {
 		return err
 	}
 	if progress != nil {
@@ -372,14 +372,12 @@ func (e *Engine) ListImages(ctx context.Context, labels ...string) ([]ops.Image,
 
 // Tag records the tag.
 func (e *Engine) Tag(ctx context.Context, ref, target string) error {
-	_, err := e.world.ask(ctx, e.host, "docker tag "+ref+" "+target)
-	return err
+	return e.note(ctx, "docker tag "+ref+" "+target)
 }
 
 // RemoveImage records the removal.
 func (e *Engine) RemoveImage(ctx context.Context, ref string, _ bool) error {
-	_, err := e.world.ask(ctx, e.host, "docker image rm "+ref)
-	return err
+	return e.note(ctx, "docker image rm "+ref)
 }
 
 // ListContainers lists containers that carry every label.
@@ -430,6 +428,13 @@ func (e *Engine) Tail(ctx context.Context, name string, _ int) ([]string, error)
 		return nil, err
 	}
 	return strings.Split(strings.TrimSpace(reply.Stdout), "\n"), err
+}
+
+func (e *Engine) note(ctx context.Context, what string) error {
+	if _, err := e.world.ask(ctx, e.host, what); err != nil {
+		return err
+	}
+	return e.world.late(ctx, e.host, what)
 }
 
 func (e *Engine) change(ctx context.Context, what, name string, apply func(*ops.Inspection)) error {
