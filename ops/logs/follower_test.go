@@ -419,6 +419,7 @@ func TestSelection(t *testing.T) {
 		{"accessory", Selection{App: "app", Accessories: []string{"db"}}, "db", "db"},
 		{"proxy", Selection{App: "app", Proxy: true}, "proxy", "px"},
 		{"stopped by identity", Selection{App: "app", Containers: []ops.ContainerID{key("h1", "w0")}}, "app-web-v0 on h1", "w0"},
+		{"many", Selection{App: "app", Containers: []ops.ContainerID{key("h1", "w0"), key("h1", "w1"), key("h1", "j1")}}, "3 containers", "w1 j1 w0"},
 		{"other app", Selection{App: "other", Roles: []string{"web"}}, "web", ""},
 		{"nothing", Selection{App: "app"}, "", ""},
 	} {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +49,11 @@ func (s Selection) Title(f ops.Fleet) string {
 	if s.Proxy {
 		parts = append(parts, "proxy")
 	}
-	for _, key := range s.Containers {
+	named := s.Containers
+	if len(named) > 2 {
+		parts, named = append(parts, fmt.Sprintf("%d containers", len(named))), nil
+	}
+	for _, key := range named {
 		if c, ok := f.Container(key); ok {
 			parts = append(parts, c.Name+" on "+c.Host)
 		} else {

@@ -107,7 +107,7 @@ func (p *Logs) Head() kit.Head {
 	sep := " " + p.scene.Theme.Dot + " "
 	parts := []string{p.chosen.selection.Title(p.scene.State.Fleet)}
 	if p.chosen.previous {
-		parts[0] += " before"
+		parts[0] = "earlier: " + parts[0]
 	}
 	parts = append(parts, rateText(p.status.Rate))
 	if p.span > 0 {
