@@ -223,9 +223,16 @@ func (p *Containers) row(key ops.ContainerID) widget.Row {
 		cells[0].Tone = theme.Strong
 	}
 	if h := &p.seen[c.host]; stale(*h) {
+		tone := theme.Warn
+		if !c.Running() {
+			tone = theme.Dim
+		}
+		for i := range cells {
+			cells[i].Tone = theme.Dim // the last that is known, not what is
+		}
 		return widget.Row{
-			Mark: widget.Cell{Text: th.Unknown, Tone: theme.Warn}, Cells: cells, RestFrom: 3,
-			Rest: widget.Cell{Text: since(*h, p.scene.Now), Tone: theme.Warn},
+			Mark: widget.Cell{Text: th.Unknown, Tone: tone}, Cells: cells, RestFrom: 3,
+			Rest: widget.Cell{Text: since(*h, p.scene.Now), Tone: tone},
 		}
 	}
 	return widget.Row{Mark: containerMark(c.Container, th), Cells: append(cells,

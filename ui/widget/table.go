@@ -186,7 +186,7 @@ func share(columns []Column, width int) ([]int, int) {
 const luxury = 7
 
 // widestGap is the most air between two columns.
-const widestGap = 4
+const widestGap = 3
 
 // grow gives columns what they would take, one cell after the other, and
 // returns what is left.
