@@ -80,7 +80,7 @@ func TestRealSSH(t *testing.T) {
 		t.Errorf("ssh web-1 docker ps: %v\n%s", err, out)
 	}
 	cmd := exec.CommandContext(t.Context(), bin, "-tt", "-F", filepath.Join(dir, "ssh_config"), "job-1")
-	cmd.Stdin = strings.NewReader("docker exec -it fhirlinebot-job-v2 sh\recho in $KAMAL_VERSION\rexit\rhostname\rexit\r")
+	cmd.Stdin = strings.NewReader("docker exec -it fhirlinebot-job-v2 sh\recho in $KAMAL_VERSION\rexit\rnonsense\x03hostname\rexit\r")
 	out, err = cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "in v2\r\n") || !strings.Contains(string(out), "job-1\r\n") {
 		t.Errorf("a shell on job-1: %v\n%s", err, out)
@@ -220,6 +220,10 @@ func TestDeployThroughTheProxy(t *testing.T) {
 	boot("v5-exits")
 	until(t, "the exiting version to restart", func() bool {
 		return must("docker inspect -f '{{.State.ExitCode}} {{gt .RestartCount 1}}' fhirlinebot-web-v5-exits") == "3 true" || strings.HasSuffix(must("docker inspect -f '{{.RestartCount}}' fhirlinebot-web-v5-exits"), "3")
+	})
+	boot("v6-oom")
+	until(t, "the greedy version to be killed", func() bool {
+		return must("docker inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' fhirlinebot-web-v6-oom") == "true 137"
 	})
 	if out := f.Metrics("web-1"); !strings.Contains(out, `service="fhirlinebot-web",status="200"`) {
 		t.Errorf("the metrics are %s", out)

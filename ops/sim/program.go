@@ -100,7 +100,7 @@ func (s *script) answer(c *container, now time.Time) int {
 func (s *script) load(c *container, now time.Time) (float64, uint64) {
 	age := now.Sub(c.started)
 	wave := smooth(c.seed, now)
-	memory := s.memory + uint64(float64(s.memory)*0.12*wave) + s.grows*uint64(age.Seconds())
+	memory := s.memory + uint64(float64(s.memory)*0.12*wave) + uint64(float64(s.grows)*age.Seconds())
 	cpu := s.cpu * (0.55 + 0.45*wave)
 	if age < s.ready+time.Second {
 		cpu += 0.6
@@ -184,7 +184,7 @@ func programFor(c *container) program {
 		}
 	case RunsOutOfMemory:
 		if web {
-			return greedyProgram(ready)
+			return greedyProgram()
 		}
 	}
 	switch {

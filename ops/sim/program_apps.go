@@ -59,15 +59,17 @@ func exitingProgram() *script {
 	}
 }
 
-func greedyProgram(ready time.Duration) *script {
-	s := railsProgram(ready)
-	s.grows = 48 << 20
-	s.end = &planned{12 * time.Second, ending{code: 137, oom: true}}
-	s.period = 2 * time.Second
-	s.chatter = func(_ *container, k int64, _ time.Time) []spoken {
-		return []spoken{{0, fmt.Sprintf("W, {rails}  WARN -- : heap grew to %d MB, objects retained by ReportExporter", 260+k*96)}}
+// greedyProgram is killed while it starts, before it listens.
+func greedyProgram() *script {
+	return &script{
+		boot: []spoken{
+			{120 * time.Millisecond, "=> Booting Puma"},
+			{700 * time.Millisecond, "I, {rails}  INFO -- : Terminology: loading SNOMED CT (352 MB) into memory"},
+			{1500 * time.Millisecond, "I, {rails}  INFO -- : Terminology: loading LOINC (118 MB) into memory"},
+			{2200 * time.Millisecond, "W, {rails}  WARN -- : heap grew to 3611 MB"},
+		},
+		end: &planned{2600 * time.Millisecond, ending{code: 137, oom: true}}, cpu: 0.9, memory: 300 << 20, grows: 1400 << 20,
 	}
-	return s
 }
 
 func jobProgram(ready time.Duration) *script {

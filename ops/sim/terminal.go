@@ -41,8 +41,10 @@ func newTerminal(in io.Reader, out io.Writer, f *Fleet) *terminal {
 		for {
 			n, err := in.Read(buf)
 			if n > 0 && !t.interrupted(buf[:n]) {
+				// At the prompt, Ctrl-C gives the line up: the editor takes it for the end.
+				keys := bytes.ReplaceAll(buf[:n], []byte{3}, []byte{21, '\r'})
 				select {
-				case t.keys <- append([]byte(nil), buf[:n]...):
+				case t.keys <- keys:
 				case <-t.gone:
 					return
 				}
@@ -178,7 +180,7 @@ func (t *terminal) feed(ctx context.Context, w *os.File) {
 				}
 			default:
 				line = append(line, k)
-				t.print(string(rune(k)))
+				_, _ = t.raw.Write([]byte{k})
 			}
 		}
 	}
