@@ -118,8 +118,9 @@ func (p *Task) arrange() {
 		return
 	}
 	if !p.full {
-		answer := p.answer()
-		p.lines = append(p.lines, answer[:min(len(answer), max(0, h/2-1))]...)
+		most := max(0, h/2)
+		answer := p.answer(most)
+		p.lines = append(p.lines, answer[:min(len(answer), most)]...)
 	}
 	left := h - len(p.lines)
 	p.top, p.rows = len(p.lines), 0

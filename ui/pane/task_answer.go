@@ -9,53 +9,33 @@ import (
 	"binnacle/ops/logs"
 	"binnacle/ui/kit"
 	"binnacle/ui/theme"
+	"binnacle/ui/widget"
 )
 
 const (
 	answerLabel = 12 // cells of "serving now" and its like
 	whyLines    = 3
 	alsoLines   = 3
+	alsoHosts   = 3
 	placesLine  = 6 // places that are named one by one
 )
 
 // answer is what a person wants to know of a task that did not end well: what
 // failed, what serves now, why, how the lock was left, and what to do next.
-func (p *Task) answer() []string {
+// When space is short the reasons give way, the rest stays.
+func (p *Task) answer(height int) []string {
 	t := &p.task
 	if t.Status != ops.Failed && t.Status != ops.Cancelled {
 		return p.doneAnswer()
 	}
-	var out []string
-	if len(t.Errors) > 0 {
-		tone := theme.Bad
-		if t.Status == ops.Cancelled {
-			tone = theme.Text
-		}
-		for i, line := range kit.Wrap(kit.Clean(headline(t.Errors[0])), max(10, p.scene.Width-4)) {
-			if i == 2 {
-				break
-			}
-			out = append(out, "   "+p.scene.Theme.Paint(tone, line))
-		}
-	}
-	out = append(out, p.servingLines()...)
-	out = append(out, p.why()...)
-	for i, e := range t.Errors[min(1, len(t.Errors)):] {
-		if i == alsoLines {
-			out = append(out, p.fact("", theme.Dim, fmt.Sprintf("and %d more; e shows all", len(t.Errors)-1-alsoLines)))
-			break
-		}
-		out = append(out, p.fact(first(i, "also"), theme.Text, headline(e)))
-	}
-	if t.Lock != "" {
-		tone := theme.Text
-		if t.Lock != "released" {
-			tone = theme.Warn
-		}
-		out = append(out, p.fact("lock", tone, t.Lock))
-	}
-	out = append(out, p.next()...)
-	return append(out, p.scene.Theme.Paint(theme.Faint, strings.Repeat(p.scene.Theme.Border.Rule, p.scene.Width)))
+	head := append(p.what(), p.servingLines()...)
+	tail := append(p.lockLine(), p.next()...)
+	tail = append(tail, p.scene.Theme.Paint(theme.Faint, strings.Repeat(p.scene.Theme.Border.Rule, p.scene.Width)))
+	room := max(1, height-len(head)-len(tail))
+	also := p.also()
+	why := p.why(max(1, room-len(also)))
+	also = also[:max(0, min(len(also), room-len(why)))]
+	return slices.Concat(head, why, also, tail)
 }
 
 // Private
@@ -103,22 +83,40 @@ func (p *Task) servingLines() []string {
 	return []string{p.fact("serving now", tone, text)}
 }
 
+// what is the first failure, on at most two lines.
+func (p *Task) what() []string {
+	if len(p.task.Errors) == 0 {
+		return nil
+	}
+	tone := theme.Bad
+	if p.task.Status == ops.Cancelled {
+		tone = theme.Text
+	}
+	rows := kit.Wrap(kit.Clean(headline(p.task.Errors[0])), max(10, p.scene.Width-4))
+	var out []string
+	for _, row := range rows[:min(2, len(rows))] {
+		out = append(out, "   "+p.scene.Theme.Paint(tone, row))
+	}
+	return out
+}
+
 // why are the lines of the evidence that say most: those that call themselves
-// errors, else the last ones.
-func (p *Task) why() []string {
+// errors and are no backtrace, else the last ones; each once.
+func (p *Task) why(height int) []string {
 	if len(p.task.Errors) == 0 {
 		return nil
 	}
 	var grave, last []string
 	for _, ev := range p.task.Errors[0].Evidence {
 		for _, l := range ev.Lines {
-			if strings.TrimSpace(l) == "" {
+			said := widget.Message(l)
+			if said == "" {
 				continue
 			}
-			if logs.DetectLevel(l) >= logs.LevelError {
-				grave = append(grave, l)
+			if logs.DetectLevel(logs.Clean(l)) >= logs.LevelError && !isPosition(said) {
+				grave = appendOnce(grave, said)
 			}
-			last = append(last, l)
+			last = appendOnce(last, said)
 		}
 	}
 	chosen := grave
@@ -128,9 +126,60 @@ func (p *Task) why() []string {
 	chosen = chosen[max(0, len(chosen)-whyLines):]
 	var out []string
 	for i, l := range chosen {
-		out = append(out, p.wrapped(first(i, "why"), theme.Text, strings.TrimSpace(logs.Clean(l)))...)
+		rows := p.wrapped(first(i, "why"), theme.Text, l)
+		if len(out)+len(rows) > height {
+			rows = []string{p.fact(first(i, "why"), theme.Text, l)}
+		}
+		if len(out) == height {
+			break
+		}
+		out = append(out, rows...)
 	}
 	return out
+}
+
+// also are the other failures; hosts that failed alike share a line.
+func (p *Task) also() []string {
+	if len(p.task.Errors) < 2 {
+		return nil
+	}
+	var order []string
+	hosts := map[string][]string{}
+	for _, e := range p.task.Errors[1:] {
+		alike := *e
+		alike.Host = ""
+		text := headline(&alike)
+		if _, ok := hosts[text]; !ok {
+			order = append(order, text)
+		}
+		hosts[text] = append(hosts[text], e.Host)
+	}
+	var out []string
+	for i, text := range order {
+		if i == alsoLines {
+			return append(out, p.fact("", theme.Dim, fmt.Sprintf("and %d more; e shows all", len(order)-alsoLines)))
+		}
+		names := strings.Join(hosts[text][:min(alsoHosts, len(hosts[text]))], ", ")
+		if more := len(hosts[text]) - alsoHosts; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		if names != "" {
+			names += ": "
+		}
+		out = append(out, p.fact(first(i, "also"), theme.Text, names+text))
+	}
+	return out
+}
+
+func (p *Task) lockLine() []string {
+	if p.task.Lock == "" {
+		return nil
+	}
+	tone := theme.Text
+	if p.task.Lock != "released" {
+		tone = theme.Warn
+	}
+	return []string{p.fact("lock", tone, p.task.Lock)}
 }
 
 // next is what can be done now: the hint of the error, then the keys.
@@ -219,6 +268,24 @@ func versionWord(v string) string {
 		return "nothing"
 	}
 	return v
+}
+
+// isPosition reports a line of a backtrace, which says where and not why.
+func isPosition(text string) bool {
+	for _, ext := range []string{".rb:", ".py:", ".go:", ".js:", ".ts:", ".ex:", ".php:", ".java:"} {
+		if _, rest, ok := strings.Cut(text, ext); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+			return true
+		}
+	}
+	return false
+}
+
+// appendOnce moves a text that is there already to the end.
+func appendOnce(all []string, text string) []string {
+	if i := slices.Index(all, text); i >= 0 {
+		all = slices.Delete(all, i, i+1)
+	}
+	return append(all, text)
 }
 
 // first is the label of a block's first line, nothing for the others.

@@ -110,10 +110,12 @@ func failedTask() ops.Task {
 			{Title: "container", Lines: []string{"state running, exit code 0"}},
 			{Title: "last log lines", Lines: []string{
 				"=> Booting Puma", "ERROR PG::ConnectionBad: could not connect to server: Connection refused (10.0.0.4:5432)", "GET /up 503",
+				"E, [2026-11-23T14:02:40.5 #1] ERROR -- : [db5db79a-b84d] PG::ConnectionBad: could not connect to server: Connection refused (10.0.0.4:5432)",
+				"E, [2026-11-23T14:02:40.5 #1] ERROR -- : [db5db79a-b84d] app/controllers/health_controller.rb:7:in 'show'",
 			}},
 		},
 	}
-	t.Errors = []*ops.Error{e, {Host: "job-1", Summary: "halted at barrier"}}
+	t.Errors = []*ops.Error{e, {Host: "web-3", Summary: e.Summary, Cause: e.Cause}, {Host: "job-1", Summary: "halted at barrier"}, {Host: "job-2", Summary: "halted at barrier"}}
 	t.Steps[5].Errors = t.Errors[:1]
 	t.Serving = []ops.Serving{{Role: "web", Host: "web-1", Version: "v2"}, {Role: "web", Host: "web-2", Version: "v3"}, {Role: "job", Host: "job-1", Version: "v2"}}
 	t.Lock = "released"

@@ -7,6 +7,21 @@ import (
 	"binnacle/ops/logs"
 )
 
+// Message is a log line without the time, the level and the request's id in
+// front: what it says, for places that have no columns.
+func Message(text string) string {
+	text = logs.Clean(text)
+	text = condensed(text, logs.DetectLevel(text), gutter{time: 1, level: 1})
+	for strings.HasPrefix(text, "[") {
+		tag, rest, ok := strings.Cut(text[1:], "] ")
+		if !ok || !isID(tag) {
+			break
+		}
+		text = rest
+	}
+	return strings.TrimSpace(text)
+}
+
 // condensed takes from a line what its columns say already, the time and the
 // level, and writes a JSON document as `message key=value`. Copying and
 // searching see the whole line.
@@ -156,6 +171,11 @@ func plainValue(raw json.RawMessage, field bool) string {
 		return text
 	}
 	return inner
+}
+
+// isID reports something long of hexadecimal digits and dashes.
+func isID(tag string) bool {
+	return len(tag) >= 8 && strings.Trim(tag, "0123456789abcdef-") == ""
 }
 
 func isTimeKey(key string) bool {

@@ -41,6 +41,19 @@ func TestCondensed(t *testing.T) {
 	}
 }
 
+func TestMessage(t *testing.T) {
+	for in, want := range map[string]string{
+		"E, [2026-11-23T02:50:36.569946 #1] ERROR -- : [db5db79a-b84d-4ca0-a34a-c513eb4cb755] PG::ConnectionBad (no)": "PG::ConnectionBad (no)",
+		"[ActiveJob] [120ec388] x":                       "[ActiveJob] [120ec388] x",
+		"\x1b[31mERROR\x1b[0m boom":                      "boom",
+		`{"level":"fatal","msg":"no database","code":3}`: "no database  code=3",
+	} {
+		if got := Message(in); got != want {
+			t.Errorf("Message(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func FuzzCondensed(f *testing.F) {
 	for _, s := range []string{`{"a":1}`, "I, [", "I, [] -- : ", "2026-11-23 14:02:11 ", `{"msg":null}`, `{}`} {
 		f.Add(s)
