@@ -88,13 +88,14 @@ func (p *place) askProxy(ctx context.Context, w ops.World) (string, error) {
 }
 
 // awaitReadiness polls a container that no proxy checks: healthy by its own
-// HEALTHCHECK, or still running after the readiness delay. One that exited will
-// not come back, so it fails at once.
+// HEALTHCHECK, or running without a restart through the readiness delay. Kamal
+// asks at its end alone, and takes one that has just been restarted for ready.
+// One that exited will not come back, so it fails at once.
 func (p *place) awaitReadiness() *ops.Step {
 	limit := seconds(p.cfg.DeployTimeout())
 	s := p.step("health", "readiness", func(ctx context.Context, r *ops.Run) error {
 		deadline := r.Now().Add(limit)
-		delayed := false
+		restarts := -1 // when the readiness delay began; -1 before that
 		for attempt := 1; ; attempt++ {
 			c, err := r.Docker().InspectContainer(ctx, p.name())
 			if err != nil {
@@ -104,17 +105,17 @@ func (p *place) awaitReadiness() *ops.Step {
 			case status == "healthy":
 				r.Say("Container is healthy!")
 				return p.takeOver(r, "healthy")
-			case status == "running" && (delayed || p.cfg.ReadinessDelay() == 0):
+			case status == "running" && (restarts == c.Restarts || p.cfg.ReadinessDelay() == 0):
 				return p.takeOver(r, "ready")
-			case status == "running":
-				delayed = true
+			case status == "running" && c.Restarts <= mostRestarts && r.Now().Before(deadline):
+				restarts = c.Restarts // one that ended meanwhile has to last for another delay
 				r.Say("Container is running, waiting for readiness delay of %d seconds", p.cfg.ReadinessDelay())
 				r.Note("running, %d s readiness delay%s", p.cfg.ReadinessDelay(), p.stillServing())
 				if err := r.World.Sleep(ctx, seconds(p.cfg.ReadinessDelay())); err != nil {
 					return err
 				}
 				continue
-			case c.State == "exited" || c.State == "dead" || c.State == "restarting" && c.Restarts > 2 || !r.Now().Before(deadline):
+			case c.State == "exited" || c.State == "dead" || c.Restarts > mostRestarts || !r.Now().Before(deadline):
 				return p.explain(ctx, r, &ops.Error{
 					Host: p.host, Summary: p.role.Name() + " is not ready",
 					Cause: fmt.Errorf("%s after %s", describeState(c), r.Now().Sub(deadline.Add(-limit)).Round(time.Second)),
@@ -161,6 +162,9 @@ func (p *place) evidence(ctx context.Context, r *ops.Run) []ops.Evidence {
 }
 
 // Private
+
+// mostRestarts is how often a container may end before it is given up.
+const mostRestarts = 2
 
 // evidenceLines is how many log lines a failure carries.
 const evidenceLines = 20
