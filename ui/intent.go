@@ -276,7 +276,7 @@ func write(dir, name, text string) (string, error) {
 			try = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), i, ext)
 		}
 		path := filepath.Join(dir, try)
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the person's own folder
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}

@@ -132,7 +132,7 @@ func keymap(panes []kit.Pane, catalog ops.Catalog, user map[string][]string) (ki
 // LoadKeys reads a keys.yaml: action names with a key or a list of keys. A file
 // that is not there changes nothing.
 func LoadKeys(path string) (map[string][]string, error) {
-	raw, err := os.ReadFile(path) //nolint:gosec // the user's own file
+	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -31,7 +31,7 @@ func statusLine(s *summary, th theme.Theme, now time.Time, width int, leaving st
 	segments := []segment{
 		{drop: 8, pieces: []piece{{theme.Bar, theme.Dim, "binnacle"}}},
 		appSegment(s, th),
-		versionSegment(s, th, now),
+		versionSegment(s, th),
 		bySegment(s, th, now),
 		lockSegment(s, th, now),
 		runningSegment(s, th, now, leaving),
@@ -60,7 +60,7 @@ func appSegment(s *summary, th theme.Theme) segment {
 	}}
 }
 
-func versionSegment(s *summary, th theme.Theme, now time.Time) segment {
+func versionSegment(s *summary, th theme.Theme) segment {
 	switch {
 	case !s.known:
 		return segment{}

@@ -47,12 +47,11 @@ func (c *card) window() int {
 
 func (c *card) scroll(by int) { c.offset = max(0, min(c.offset+by, len(c.body)-c.window())) }
 
-// key handles moving between buttons, scrolling and leaving; done tells that
-// the intent closes the dialog.
-func (c *card) key(k string) (intent kit.Intent, done bool) {
+// key handles moving between buttons, scrolling and leaving.
+func (c *card) key(k string) kit.Intent {
 	switch k {
 	case "esc":
-		return kit.Back{}, true
+		return kit.Back{}
 	case "tab", "right", "l":
 		c.move(1)
 	case "shift+tab", "left", "h":
@@ -67,10 +66,10 @@ func (c *card) key(k string) (intent kit.Intent, done bool) {
 		c.scroll(-max(c.window()-1, 1))
 	case "enter":
 		if len(c.buttons) > 0 {
-			return c.buttons[c.at].intent, true
+			return c.buttons[c.at].intent
 		}
 	}
-	return nil, false
+	return nil
 }
 
 // click handles a press on a button, and the wheel.

@@ -123,12 +123,11 @@ func (d *Choice) Sync(scene kit.Scene) {
 	}
 	d.body = d.body[:0]
 	for _, r := range d.rows {
-		switch {
-		case labels == 0:
+		if labels == 0 {
 			d.body = append(d.body, wrapped(scene.Theme, r.text, d.inner(), r.tone)...)
-		default:
-			d.body = append(d.body, labelled(scene.Theme, r.label, r.text, labels, d.inner(), r.tone)...)
+			continue
 		}
+		d.body = append(d.body, labelled(scene.Theme, r.label, r.text, labels, d.inner(), r.tone)...)
 	}
 	d.scroll(0)
 }
@@ -139,8 +138,7 @@ func (d *Choice) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
 		return intent, nil
 	}
 	if k, ok := press(msg); ok {
-		intent, _ := d.key(k)
-		return intent, nil
+		return d.key(k), nil
 	}
 	return nil, nil
 }

@@ -80,8 +80,7 @@ func (d *Confirm) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
 	case k == "n" && d.word == "":
 		return kit.Back{}, nil
 	}
-	intent, _ := d.key(k)
-	return intent, nil
+	return d.key(k), nil
 }
 
 // View is the dialog.

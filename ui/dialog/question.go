@@ -46,8 +46,7 @@ func (d *Question) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
 	case k == "esc":
 		return d.answer(ops.Answer{}), nil
 	case len(d.buttons) > 0:
-		intent, _ := d.key(k)
-		return intent, nil
+		return d.key(k), nil
 	case k == "enter":
 		return d.answer(ops.Answer{Text: d.typed.Text(), Given: true}), nil
 	}

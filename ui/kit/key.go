@@ -152,9 +152,13 @@ func (m Keymap) With(keys map[string][]string) (Keymap, error) {
 
 // Private
 
-// motionKeys never act: fingers press them without looking.
-var motionKeys = [...]string{
-	"ctrl+d", "ctrl+u", "ctrl+k", "ctrl+j", "ctrl+h", "ctrl+l", "ctrl+a", "ctrl+b", "ctrl+w", "enter",
+// isMotion reports a key that never acts: fingers press it without looking.
+func isMotion(key string) bool {
+	switch key {
+	case "ctrl+d", "ctrl+u", "ctrl+k", "ctrl+j", "ctrl+h", "ctrl+l", "ctrl+a", "ctrl+b", "ctrl+w", "enter":
+		return true
+	}
+	return false
 }
 
 func (m Keymap) check(s KeySpec) error {
@@ -162,7 +166,7 @@ func (m Keymap) check(s KeySpec) error {
 		return nil
 	}
 	for _, k := range s.Keys {
-		if slices.Contains(motionKeys[:], k) {
+		if isMotion(k) {
 			return fmt.Errorf("key %q cannot be bound to %s, which changes something: it is a motion in too many programs", k, s.ID)
 		}
 	}

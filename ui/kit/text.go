@@ -27,7 +27,7 @@ func Clean(text string) string {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(ansi.Strip(text), "?"))
+	}, ansi.Strip(strings.ToValidUTF8(text, "?")))
 }
 
 // Cut shortens a text to at most w cells, with a tail such as … where

@@ -117,13 +117,6 @@ func (r *rows[K]) orderNote() string {
 
 // Helpers
 
-func widest(least int, texts func(yield func(string) bool)) int {
-	for t := range texts {
-		least = max(least, kit.Width(t))
-	}
-	return least
-}
-
 func joinWords(words ...string) string {
 	var out []string
 	for _, w := range words {
