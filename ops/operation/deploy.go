@@ -128,10 +128,18 @@ func (s *story) versionChange() string {
 		now = append(now, fmt.Sprintf("%s on %d", v, n))
 	}
 	slices.Sort(now)
+	if !s.looked() {
+		return s.shown()
+	}
 	if len(now) == 0 {
 		return s.shown() + " (nothing is running now)"
 	}
 	return s.shown() + " in place of " + strings.Join(now, ", ")
+}
+
+// looked reports that the hosts were seen before the plan was made.
+func (s *story) looked() bool {
+	return slices.ContainsFunc(s.Fleet.Hosts, func(h ops.Host) bool { return !h.SeenAt.IsZero() || len(h.Containers) > 0 })
 }
 
 func (s *story) lockEffect() ops.Effect {

@@ -25,6 +25,7 @@ type printer struct {
 	notes    map[ops.StepID]string
 	began    time.Time
 	trips    func() string
+	inOrder  inOrder
 }
 
 func (p Program) printer(f *flags, plan ops.Plan, s *live.Session) *printer {
@@ -36,24 +37,32 @@ func (p Program) printer(f *flags, plan ops.Plan, s *live.Session) *printer {
 	for _, info := range plan.Outline() {
 		pr.titles[info.ID] = info
 	}
+	pr.inOrder = newInOrder(plan)
 	return pr
 }
 
 // follow prints the task's events until it has finished.
 func (p *printer) follow(ctx context.Context, tail *ops.Tail, id ops.TaskID) ops.TaskFinished {
 	ctx = context.WithoutCancel(ctx) // a cancelled task still tells how it ended
+	document := newReadDocument(p.plan)
 	for {
 		events, ok := tail.Next(ctx)
 		if !ok {
 			return ops.TaskFinished{Status: ops.Failed}
 		}
 		for _, e := range events {
-			if p.json {
+			switch {
+			case p.json && p.plan.Risk == ops.Read:
+				document.add(e)
+			case p.json:
 				p.printRecord(e)
-			} else {
+			default:
 				p.print(e)
 			}
 			if end, ok := e.(ops.TaskFinished); ok && end.Task == id {
+				if p.json && p.plan.Risk == ops.Read {
+					_ = writeJSON(p.out, document)
+				}
 				return end
 			}
 		}
@@ -87,8 +96,13 @@ func (p *printer) print(e ops.Event) {
 			p.line(e)
 		}
 	case ops.ResultWritten:
-		p.result(e)
+		if p.inOrder.now(e) {
+			p.result(e)
+		}
 	case ops.StepFinished:
+		for _, result := range p.inOrder.finished(e.Step) {
+			p.result(result)
+		}
 		p.step(e)
 	case ops.TaskCancelling:
 		p.say("stopping at a safe point (%s)", e.By)
@@ -208,8 +222,11 @@ func (p Program) printPlan(f *flags, plan ops.Plan) error {
 	return nil
 }
 
-func (p Program) writeJSON(document any) error {
-	enc := json.NewEncoder(p.Stdout)
+func (p Program) writeJSON(document any) error { return writeJSON(p.Stdout, document) }
+
+func writeJSON(w io.Writer, document any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false) // commands stay as a person could paste them
 	enc.SetIndent("", "  ")
 	return enc.Encode(document)
 }

@@ -79,7 +79,7 @@ func (p Program) command() *cobra.Command {
 		Long:          "Without a command, binnacle opens the console on config/deploy.yml.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.Console == nil || !p.Terminal {
 				return cmd.Help()
@@ -90,6 +90,7 @@ func (p Program) command() *cobra.Command {
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetIn(p.Stdin)
+	root.SetFlagErrorFunc(explainFlag)
 	f.bind(root)
 	for _, op := range p.Catalog {
 		p.add(root, op, f)
@@ -164,7 +165,7 @@ func (p Program) add(root *cobra.Command, op ops.Operation, f *flags) {
 		}
 	}
 	cmd := &cobra.Command{
-		Use: use, Short: op.Summary, Args: cobra.MaximumNArgs(len(positional)),
+		Use: use, Short: op.Summary, Args: atMost(len(positional)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			params := ops.Params{}
 			for name, v := range values {
@@ -261,9 +262,40 @@ func group(parent *cobra.Command, word string) *cobra.Command {
 			return c
 		}
 	}
-	g := &cobra.Command{Use: word, Short: groupHelp(word), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	g := &cobra.Command{Use: word, Short: groupHelp(word), Args: noSuchCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	parent.AddCommand(g)
 	return g
+}
+
+// noSuchCommand refuses a word that is no command, and offers those that are
+// spelt alike.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+	cmd.SuggestionsMinimumDistance = 2
+	if alike := cmd.SuggestionsFor(args[0]); len(alike) > 0 {
+		return fmt.Errorf("%w; did you mean %s?", err, strings.Join(alike, " or "))
+	}
+	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+}
+
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= n {
+			return nil
+		}
+		return fmt.Errorf("%s does not take %q; see %s --help", cmd.CommandPath(), args[n], cmd.CommandPath())
+	}
+}
+
+// explainFlag adds where help is; -h alone is the slip that many make.
+func explainFlag(cmd *cobra.Command, err error) error {
+	if strings.Contains(err.Error(), "'h' in -h") {
+		return fmt.Errorf("%w: -h is --hosts, as with Kamal; help is %s --help", err, cmd.CommandPath())
+	}
+	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 }
 
 func groupHelp(word string) string {

@@ -30,9 +30,13 @@ func (p Program) status(ctx context.Context, f *flags) error {
 	s.Observe(ctx)
 	state := s.Store.State()
 	if f.json {
-		return p.writeJSON(stateDocument(state, s.World.Now()))
+		err = p.writeJSON(stateDocument(state, s.World.Now()))
+	} else {
+		p.printStatus(state, s.App)
 	}
-	p.printStatus(state, s.App)
+	if err != nil {
+		return err
+	}
 	for _, h := range state.Fleet.Hosts {
 		if h.Link == ops.LinkLost {
 			return ErrFailed
