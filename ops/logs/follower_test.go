@@ -487,3 +487,49 @@ func TestFollowerShowsThePastOfHostsThatConnectOneByOneInOrder(t *testing.T) {
 		want(t, f, "h0:0 h1:1 h0:2 h1:3")
 	})
 }
+
+func TestFollowerTriesAtOnceWhenAHostIsBack(t *testing.T) {
+	following(t, func(t *testing.T, e *engine, f *Follower) {
+		id := key("h1", "c1")
+		fleet := fleetOf(container("h1", "c1", "web", "v1", "running"))
+		linked := func(state ops.LinkState) ops.Fleet {
+			h := fleet.Hosts[0]
+			h.Link = state
+			return fleet.WithHost(h)
+		}
+		f.Update(linked(ops.LinkLive))
+		f.Select(Selection{App: "app", Roles: []string{"web"}}, Span{})
+		settle(time.Second)
+		e.change(func() { e.cut[id] = errors.New("connection lost") })
+		f.Update(linked(ops.LinkLost))
+		settle(time.Minute)
+		e.change(func() { delete(e.cut, id) })
+		e.write(id, "while away")
+		f.Update(linked(ops.LinkLive))
+		settle(400 * time.Millisecond)
+		want(t, f, "h1:while away")
+	})
+}
+
+// A flood from many containers passes through the follower.
+func BenchmarkFollower(b *testing.B) {
+	const streams = 20
+	perStream := b.N/streams + 1
+	var containers []ops.Container
+	for i := range streams {
+		containers = append(containers, container(fmt.Sprintf("h%d", i), "c", "web", "v1", "running"))
+	}
+	f := Follow(b.Context(), Options{Open: func(ctx context.Context, _ Request, each func(Entry)) error {
+		for i := range perStream {
+			each(Entry{At: time.Now(), Stream: ops.Stdout, Text: fmt.Sprintf("INFO GET /patients/%d 200 38ms rid=5f1c", i)})
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}})
+	defer f.Close()
+	f.Update(fleetOf(containers...))
+	f.Select(Selection{App: "app", Roles: []string{"web"}}, Span{})
+	for v := f.View(); v.Next() < uint64(streams*perStream); v = f.View() {
+		<-f.Dirty()
+	}
+}

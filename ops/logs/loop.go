@@ -48,6 +48,7 @@ type follow struct {
 	id      StreamID
 	source  *Source
 	running bool // as the fleet last said
+	live    bool // its host, as the fleet last said
 	opened  time.Time
 	status  SourceStatus
 	resume  *resume
@@ -121,7 +122,10 @@ func (l *loop) reconcile(ctx context.Context) {
 			continue
 		}
 		restarted := c.running && !s.running
-		s.running = c.running
+		if c.live && !s.live && s.status.State == Retrying {
+			s.again = time.Now() // the host is back: no need to wait any longer
+		}
+		s.running, s.live = c.running, c.live
 		if restarted && s.status.State == Ended && span.Head == 0 {
 			s.again = time.Now()
 		}
@@ -160,7 +164,7 @@ func (l *loop) reset(epoch uint64) {
 
 func (l *loop) join(ctx context.Context, c candidate, span Span, of int) {
 	l.nextID++
-	s := &follow{id: l.nextID, source: c.source, running: c.running, resume: &resume{head: span.Head}}
+	s := &follow{id: l.nextID, source: c.source, running: c.running, live: c.live, resume: &resume{head: span.Head}}
 	s.resume.first = Request{Container: c.source.Container, Tail: -1, Follow: span.Head == 0}
 	now := time.Now()
 	if l.gate.IsZero() {

@@ -116,6 +116,7 @@ type candidate struct {
 	source  *Source
 	running bool
 	fresh   bool // made since the following began
+	live    bool // its host answers
 }
 
 // match finds the containers of a fleet that are selected. Of roles those that
@@ -128,7 +129,7 @@ func (s Selection) match(f ops.Fleet, began time.Time) []candidate {
 			c := &f.Hosts[i].Containers[j]
 			fresh := c.Created.After(began)
 			if slices.Contains(s.Containers, c.Key()) || s.byKind(c) && (c.Running() || fresh) {
-				out = append(out, candidate{source: sourceOf(c), running: c.Running(), fresh: fresh})
+				out = append(out, candidate{source: sourceOf(c), running: c.Running(), fresh: fresh, live: f.Hosts[i].Link == ops.LinkLive})
 			}
 		}
 	}
