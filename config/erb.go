@@ -174,16 +174,12 @@ func (r *ruby) dotenv(line int, method string, names []string) error {
 		slices.Reverse(names)
 	}
 	for _, name := range names {
-		text, err := os.ReadFile(r.options.path(filepath.FromSlash(name)))
-		if err != nil {
-			if required || !errors.Is(err, os.ErrNotExist) {
-				return r.fail(line, "Dotenv.%s: %v", method, err)
-			}
+		entries, err := r.readEnv(name)
+		if errors.Is(err, os.ErrNotExist) && !required {
 			continue
 		}
-		entries, err := secret.ParseEnv(r.ctx, string(text), r.env.get, r.options.Run)
 		if err != nil {
-			return r.fail(line, "Dotenv.%s: %s: %v", method, name, err)
+			return r.fail(line, "Dotenv.%s: %v", method, err)
 		}
 		for _, entry := range entries {
 			if _, set := r.env.get(entry.Name); !set || overwrite {
@@ -192,6 +188,18 @@ func (r *ruby) dotenv(line int, method string, names []string) error {
 		}
 	}
 	return nil
+}
+
+func (r *ruby) readEnv(name string) ([]secret.Entry, error) {
+	text, err := os.ReadFile(r.options.path(filepath.FromSlash(name)))
+	if err != nil {
+		return nil, err
+	}
+	entries, err := secret.ParseEnv(r.ctx, string(text), r.env.get, r.options.Run)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return entries, nil
 }
 
 // Helpers

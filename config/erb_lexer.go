@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -23,6 +24,7 @@ const (
 	tokenCommand
 	tokenWords
 	tokenSymbol
+	tokenPattern
 	tokenOperator
 )
 
@@ -43,11 +45,12 @@ type stringPart struct {
 }
 
 var (
-	rubyName   = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*`)
-	rubyNumber = regexp.MustCompile(`^[0-9][0-9_]*(\.[0-9]+)?`)
+	rubyName    = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*`)
+	rubyNumeric = regexp.MustCompile(`^(?:[0-7]{1,3}|x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\})`)
+	rubyNumber  = regexp.MustCompile(`^[0-9][0-9_]*(\.[0-9]+)?`)
 )
 
-const rubyKeywords = " if elsif else end unless true false nil and or not then do require "
+const rubyKeywords = " if elsif else end unless case when true false nil and or not then do require "
 
 // lexTemplate splits a template into text and Ruby tokens.
 func lexTemplate(text string) ([]token, error) {
@@ -172,6 +175,8 @@ func (l *lexer) token(code string, line int) (int, error) {
 	switch c := code[0]; {
 	case c == '"' || c == '`' || c == '\'':
 		return l.quoted(code, 1, c, c, c == '\'', line, c)
+	case c == '/' && l.operandExpected() && !strings.HasPrefix(code, "/ "):
+		return l.quoted(code, 1, c, c, false, line, c)
 	case c == '%' && l.operandExpected() && len(code) > 2:
 		if size, ok, err := l.percent(code, line); ok || err != nil {
 			return size, err
@@ -189,7 +194,7 @@ func (l *lexer) token(code string, line int) (int, error) {
 	case rubyName.MatchString(code):
 		return l.name(code, line), nil
 	}
-	for _, op := range []string{"||=", "<=>", "===", "&&", "||", "==", "!=", "<=", ">=", "&.", "::", "..", "+=", "<<"} {
+	for _, op := range []string{"||=", "<=>", "===", "=>", "=~", "!~", "&&", "||", "==", "!=", "<=", ">=", "&.", "::", "..", "+=", "<<"} {
 		if strings.HasPrefix(code, op) {
 			l.add(token{kind: tokenOperator, text: op, line: line})
 			return len(op), nil
@@ -240,7 +245,7 @@ func (l *lexer) symbol(code string, line int) (int, error) {
 // percent reads %w[], %x(), %q() and their kin.
 func (l *lexer) percent(code string, line int) (int, bool, error) {
 	kind, at := byte('Q'), 1
-	if strings.IndexByte("wWixqQ", code[1]) >= 0 {
+	if strings.IndexByte("wWixqQr", code[1]) >= 0 {
 		kind, at = code[1], 2
 	}
 	if at >= len(code) || strings.IndexByte("([{<|!/", code[at]) < 0 {
@@ -257,7 +262,8 @@ func (l *lexer) percent(code string, line int) (int, bool, error) {
 // quoted reads up to the closing delimiter. The style says what becomes of it: a
 // quote character, a backtick, or the letter of a percent literal.
 func (l *lexer) quoted(code string, at int, open, closing byte, raw bool, line int, style byte) (int, error) {
-	s := &stringReader{code: code, at: at, open: open, closing: closing, raw: raw, line: line}
+	pattern := style == '/' || style == 'r'
+	s := &stringReader{code: code, at: at, open: open, closing: closing, raw: raw, pattern: pattern, line: line}
 	if err := s.read(); err != nil {
 		return 0, err
 	}
@@ -269,6 +275,10 @@ func (l *lexer) quoted(code string, at int, open, closing byte, raw bool, line i
 		t.kind = tokenWords
 	case ':':
 		t = token{kind: tokenSymbol, text: plainParts(s.parts), line: line}
+	case '/', 'r':
+		flags := strings.TrimLeft(code[s.at:], "imxounse")
+		t.kind, t.text = tokenPattern, code[s.at:len(code)-len(flags)]
+		s.at += len(t.text)
 	case 'i':
 		return 0, &beyondError{line, "a list of symbols"}
 	}
@@ -284,7 +294,7 @@ func (l *lexer) operandExpected() bool {
 	}
 	last := l.tokens[len(l.tokens)-1]
 	switch last.kind {
-	case tokenInt, tokenFloat, tokenString, tokenCommand, tokenWords, tokenSymbol, tokenConst:
+	case tokenInt, tokenFloat, tokenString, tokenCommand, tokenWords, tokenSymbol, tokenPattern, tokenConst:
 		return false
 	case tokenName:
 		return l.spaced && !strings.HasSuffix(last.text, "?")
@@ -311,6 +321,7 @@ type stringReader struct {
 	at            int
 	open, closing byte
 	raw           bool
+	pattern       bool
 	line          int
 	parts         []stringPart
 	literal       strings.Builder
@@ -347,6 +358,13 @@ func (s *stringReader) read() error {
 func (s *stringReader) escape() {
 	s.at++
 	c := s.code[s.at]
+	if s.pattern {
+		if c != '/' {
+			s.literal.WriteByte('\\')
+		}
+		s.literal.WriteByte(c)
+		return
+	}
 	if s.raw {
 		if c != '\\' && c != s.closing && c != s.open {
 			s.literal.WriteByte('\\')
@@ -354,9 +372,23 @@ func (s *stringReader) escape() {
 		s.literal.WriteByte(c)
 		return
 	}
-	named := map[byte]string{'n': "\n", 't': "\t", 'r': "\r", 'e': "\x1b", '0': "\x00", 's': " ", '\n': ""}
+	named := map[byte]string{'n': "\n", 't': "\t", 'r': "\r", 'e': "\x1b", 'a': "\a", 'b': "\b", 'f': "\f", 'v': "\v", 's': " ", '\n': ""}
 	if text, ok := named[c]; ok {
 		s.literal.WriteString(text)
+		return
+	}
+	if digits := rubyNumeric.FindString(s.code[s.at:]); digits != "" {
+		base, number := 8, digits
+		if c == 'x' || c == 'u' {
+			base, number = 16, strings.Trim(digits[1:], "{}")
+		}
+		code, err := strconv.ParseUint(number, base, 32)
+		if err == nil && c == 'u' {
+			s.literal.WriteRune(rune(code))
+		} else if err == nil {
+			s.literal.WriteByte(byte(code))
+		}
+		s.at += len(digits) - 1
 		return
 	}
 	s.literal.WriteByte(c)

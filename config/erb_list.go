@@ -171,6 +171,13 @@ func elementAt(r *ruby, line int, self Value, args []Value) (Value, error) {
 	if self.IsNil() {
 		return Value{}, r.fail(line, "undefined method `[]' for nil")
 	}
+	if self.kind == Map && len(args) == 1 {
+		value, _ := lookUp(self, args[0])
+		return value, nil
+	}
+	if self.kind == String && len(args) > 0 && args[0].kind == patternKind {
+		return patternPart(line, self.text, args)
+	}
 	first, ok := 0, false
 	if len(args) > 0 {
 		first, ok = args[0].Int()
@@ -213,6 +220,8 @@ func operate(r *ruby, line int, op string, a, b Value) (Value, error) {
 		return BoolValue(a.equal(b) || a.number() && b.number() && a.float() == b.float()), nil
 	case "!=":
 		return BoolValue(!a.equal(b)), nil
+	case "=~", "!~":
+		return matchOperator(line, op, a, b)
 	}
 	switch {
 	case a.kind == String && b.kind == String && (op == "+" || op == "<<"):

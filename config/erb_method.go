@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -30,6 +29,8 @@ func constantMethod(name string) func(methodCall) (Value, error) {
 		return envKey
 	case "Dotenv.load", "Dotenv.load!", "Dotenv.overload", "Dotenv.overload!":
 		return dotenvLoad
+	case "Dotenv.parse":
+		return dotenvParse
 	case "Kamal::Utils.docker_arch":
 		return dockerArch
 	case "File.read":
@@ -51,12 +52,13 @@ func constantMethod(name string) func(methodCall) (Value, error) {
 const (
 	textMethods = " strip lstrip rstrip chomp chop to_s to_str to_i to_f to_sym split upcase downcase capitalize swapcase empty? nil? " +
 		"include? start_with? end_with? gsub sub tr delete lines length size present? blank? presence delete_prefix delete_suffix " +
-		"reverse inspect to_json freeze dup squish first last concat casecmp? chars zero? positive? "
-	listMethods = " join map collect each each_with_index select filter reject uniq compact flatten sort any? all? none? to_a take drop min max sum count index "
+		"reverse inspect to_json freeze dup squish first last concat casecmp? chars zero? positive? match? scan "
+	listMethods = " join map collect each each_with_index select filter reject uniq compact flatten sort any? all? none? to_a take drop count "
+	mapMethods  = " fetch key? has_key? keys values dig "
 )
 
 func knownMethod(name string) bool {
-	return strings.Contains(textMethods+listMethods, " "+name+" ")
+	return strings.Contains(textMethods+listMethods+mapMethods, " "+name+" ")
 }
 
 // on calls the method of a value.
@@ -70,7 +72,12 @@ func (c methodCall) on(self Value) (Value, error) {
 	switch self.kind {
 	case List:
 		return c.onList(self)
+	case Map:
+		return c.onMap(self)
 	case String, Symbol:
+		if len(c.args) > 0 && c.args[0].kind == patternKind {
+			return c.onPattern(self.text)
+		}
 		return c.onText(self.text)
 	case Int, Float:
 		return c.onNumber(self)
@@ -112,8 +119,7 @@ func (c methodCall) common(self Value) (Value, bool, error) {
 	case "freeze", "dup":
 		return self, true, nil
 	case "to_json":
-		v, err := rubyJSON(self)
-		return v, true, err
+		return StringValue(rubyJSON(self)), true, nil
 	}
 	return Value{}, false, nil
 }
@@ -278,6 +284,26 @@ func dotenvLoad(c methodCall) (Value, error) {
 	return Value{}, c.ruby.dotenv(c.line, c.name, names)
 }
 
+func dotenvParse(c methodCall) (Value, error) {
+	parsed := Value{kind: Map}
+	names := []string{".env"}
+	if len(c.args) > 0 {
+		names = ListValue(c.args...).texts()
+	}
+	for _, name := range names {
+		entries, err := c.ruby.readEnv(name)
+		if err != nil {
+			return Value{}, c.ruby.fail(c.line, "Dotenv.parse: %v", err)
+		}
+		for _, entry := range entries {
+			if _, taken := parsed.get(entry.Name); !taken {
+				parsed.set(StringValue(entry.Name), StringValue(entry.Value.Reveal()))
+			}
+		}
+	}
+	return parsed, nil
+}
+
 func dockerArch(c methodCall) (Value, error) {
 	out, err := c.ruby.shell(c.line, "docker info --format '{{.Architecture}}'")
 	if err != nil {
@@ -353,28 +379,4 @@ func leadingFloat(s string) float64 {
 		}
 	}
 	return 0
-}
-
-func rubyJSON(v Value) (Value, error) {
-	encoded, err := json.Marshal(plainJSON(v))
-	return StringValue(string(encoded)), err
-}
-
-func plainJSON(v Value) any {
-	switch v.kind {
-	case Nil:
-		return nil
-	case Bool:
-		return v.IsTrue()
-	case Int, Float:
-		return json.Number(v.text)
-	case List:
-		items := make([]any, len(v.list))
-		for i, item := range v.list {
-			items[i] = plainJSON(item)
-		}
-		return items
-	default:
-		return v.String()
-	}
 }

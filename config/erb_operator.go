@@ -39,7 +39,7 @@ func combine(op token, left, right expr) expr {
 // Helpers
 
 func binaryOperators(level int) []string {
-	levels := [][]string{{"||"}, {"&&"}, {"==", "!="}, {"<", ">", "<=", ">="}, {"<<"}, {"+", "-"}, {"*", "/", "%"}}
+	levels := [][]string{{"||"}, {"&&"}, {"==", "!=", "=~", "!~"}, {"<", ">", "<=", ">="}, {"<<"}, {"+", "-"}, {"*", "/", "%"}}
 	if level >= len(levels) {
 		return nil
 	}

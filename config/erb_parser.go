@@ -92,7 +92,7 @@ func (p *rubyParser) statements() (expr, error) {
 	var list []expr
 	for {
 		p.skipBreaks()
-		if p.peek().kind == tokenEnd || p.isKeyword("end", "else", "elsif") || p.isOperator("}", ")") {
+		if p.peek().kind == tokenEnd || p.isKeyword("end", "else", "elsif", "when") || p.isOperator("}", ")") {
 			break
 		}
 		statement, err := p.statement()
@@ -139,7 +139,7 @@ func (p *rubyParser) statement() (expr, error) {
 	}
 	switch t := p.peek(); {
 	case t.kind == tokenBreak, t.kind == tokenEnd, t.kind == tokenText, t.kind == tokenOutput, t.kind == tokenOutputEnd,
-		p.isKeyword("end", "else", "elsif"), p.isOperator("}", ")"):
+		p.isKeyword("end", "else", "elsif", "when"), p.isOperator("}", ")"):
 		return body, nil
 	default:
 		return nil, p.unexpected(" here")

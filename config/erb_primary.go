@@ -22,6 +22,8 @@ func (p *rubyParser) primary() (expr, error) {
 			return nil, &beyondError{t.line, "a number of this size"}
 		}
 		return constant(floatValue(f)), nil
+	case tokenPattern:
+		return p.pattern()
 	case tokenString, tokenCommand, tokenWords:
 		return p.stringLiteral()
 	case tokenSymbol:
@@ -117,6 +119,8 @@ func (p *rubyParser) keyword() (expr, error) {
 		return constant(Value{}), nil
 	case "if", "unless":
 		return p.condition(t.text == "unless")
+	case "case":
+		return p.choice()
 	case "require":
 		return p.require(t)
 	default:
@@ -227,6 +231,8 @@ func (p *rubyParser) bracket() (expr, error) {
 			values, err := evaluateAll(r, items)
 			return Value{kind: List, list: values}, err
 		}, err
+	case p.isOperator("{"):
+		return p.mapLiteral()
 	}
 	return nil, p.unexpected(" where a value should stand")
 }

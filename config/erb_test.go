@@ -51,7 +51,7 @@ func TestTemplateBeyondTheSubset(t *testing.T) {
 		"a method":     "a: 1\nb: <%= 'x'.unpack1('H*') %>\n",
 		"a name":       "a: 1\nb: <%= nosuchthing %>\n",
 		"a constant":   "a: 1\nb: <%= Socket.gethostname %>\n",
-		"a regexp":     "a: 1\nb: <%= 'x'.sub(/x/, 'y') %>\n",
+		"a regexp":     "a: 1\nb: <%= 'x'.sub(/(?=x)/, 'y') %>\n",
 		"a require":    "a: 1\n<% require 'aws-sdk' %>\n",
 		"broken":       "a: 1\nb: <%= if %>\n",
 		"no end":       "a: 1\n<% if true %>\n",
