@@ -2,7 +2,6 @@ package operation
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -43,7 +42,7 @@ func (s *story) bootAccessory(ctx context.Context, r *ops.Run, acc *config.Acces
 		return err
 	}
 	for _, upload := range builder.Uploads() {
-		if err := s.putAccessoryFile(ctx, r, upload); err != nil {
+		if err := s.putAccessoryFile(ctx, r, acc, upload); err != nil {
 			return err
 		}
 	}
@@ -86,16 +85,10 @@ func (s *story) runAccessory(ctx context.Context, r *ops.Run, acc *config.Access
 	return nil
 }
 
-func (s *story) putAccessoryFile(ctx context.Context, r *ops.Run, upload command.Upload) error {
-	content, err := r.World.Local().ReadFile(upload.Local)
+func (s *story) putAccessoryFile(ctx context.Context, r *ops.Run, acc *config.Accessory, upload command.Upload) error {
+	content, err := acc.RenderFile(ctx, upload.Mount)
 	if err != nil {
-		return &ops.Error{Summary: "missing file: " + upload.Local, Cause: err}
-	}
-	if strings.HasSuffix(upload.Local, "erb") {
-		return &ops.Error{
-			Summary: upload.Local, Cause: fmt.Errorf("templates are not rendered yet"),
-			Hint: "render it before, or boot this accessory with the gem",
-		}
+		return &ops.Error{Summary: "file " + upload.Local + " of accessory " + acc.Name(), Cause: err}
 	}
 	if err := r.Exec(ctx, upload.Before...); err != nil {
 		return err
