@@ -86,7 +86,11 @@ func (s *story) runAccessory(ctx context.Context, r *ops.Run, acc *config.Access
 }
 
 func (s *story) putAccessoryFile(ctx context.Context, r *ops.Run, acc *config.Accessory, upload command.Upload) error {
-	content, err := acc.RenderFile(ctx, upload.Mount)
+	read := func() ([]byte, error) { return r.World.Local().ReadFile(acc.LocalPath(upload.Mount)) }
+	if upload.Template {
+		read = func() ([]byte, error) { return acc.RenderFile(ctx, upload.Mount) }
+	}
+	content, err := read()
 	if err != nil {
 		return &ops.Error{Summary: "file " + upload.Local + " of accessory " + acc.Name(), Cause: err}
 	}
