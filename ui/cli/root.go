@@ -74,9 +74,11 @@ func (p Program) Run(ctx context.Context, args []string) int {
 func (p Program) command() *cobra.Command {
 	f := &flags{}
 	root := &cobra.Command{
-		Use:           "binnacle",
-		Short:         "A console for apps deployed with Kamal",
-		Long:          "Without a command, binnacle opens the console on config/deploy.yml.",
+		Use:   "binnacle",
+		Short: "A console for apps deployed with Kamal",
+		Long: "A console for apps deployed with Kamal.\n\n" +
+			"Without a command, binnacle opens the console on config/deploy.yml. The flags below\n" +
+			"come before or after the command. -h is --hosts, as with Kamal; help is --help.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noSuchCommand,
