@@ -112,14 +112,12 @@ func (p *proxy) deploy(ctx context.Context, name string, o deployOptions) error 
 	if old == "" || old == strings.Join(o.targets, ",") {
 		return nil
 	}
-	err = p.drain(ctx, name, old, o.drainTimeout)
-	p.say("Service drained", fmt.Sprintf(`"service":%q,"target":%q`, name, old))
-	return err
+	return p.drain(ctx, name, old, o.drainTimeout)
 }
 
 // remove forgets a service.
 func (p *proxy) remove(name string) error {
-	return p.change(name, "Service removed", func(*route) { delete(p.routes, name) })
+	return p.change(name, "", func(*route) { delete(p.routes, name) })
 }
 
 // pause holds requests back, or lets them fail with a message, after draining.
@@ -131,7 +129,9 @@ func (p *proxy) pause(ctx context.Context, name string, state pauseState, drain 
 	if err != nil {
 		return err
 	}
-	return p.drain(ctx, name, target, drain)
+	err = p.drain(ctx, name, target, drain)
+	p.say("Service drained", fmt.Sprintf(`"service":%q`, name))
+	return err
 }
 
 // resume lets requests through again.
@@ -198,7 +198,7 @@ func (p *proxy) awaitHealth(ctx context.Context, target string, o deployOptions)
 			p.say("Target health updated", fmt.Sprintf(`"target":%q,"state":"healthy","was":"adding"`, target))
 			return nil
 		}
-		p.say("Healthcheck failed", fmt.Sprintf(`"target":%q,"url":"http://%s%s","error":%q`, target, target, o.path, failureText(c, target, status)))
+		p.say("Healthcheck failed", fmt.Sprintf(`"url":"http://%s%s","error":%q`, target, o.path, failureText(c, target, o.path, status)))
 		left := deadline.Sub(p.h.now())
 		if left <= 0 {
 			return fmt.Errorf("target failed to become healthy within configured timeout (%s)", o.deployTimeout)
@@ -272,7 +272,9 @@ func (p *proxy) change(name, msg string, edit func(*route)) error {
 	edit(r)
 	p.save()
 	p.h.mu.Unlock()
-	p.say(msg, fmt.Sprintf(`"service":%q`, name))
+	if msg != "" {
+		p.say(msg, fmt.Sprintf(`"service":%q`, name))
+	}
 	return nil
 }
 
@@ -329,15 +331,17 @@ func (p *proxy) say(msg, fields string) {
 
 // Helpers
 
-func failureText(c *container, target string, status int) string {
+// failureText is why a health check failed, as the proxy writes it.
+func failureText(c *container, target, path string, status int) string {
+	name, port, _ := strings.Cut(target, ":")
+	get := fmt.Sprintf("Get \"http://%s%s\": dial tcp", target, path)
 	switch {
 	case c == nil:
-		name, _, _ := strings.Cut(target, ":")
-		return "Get \"http://" + target + "\": dial tcp: lookup " + name + " on 127.0.0.11:53: no such host"
+		return get + ": lookup " + name + " on 127.0.0.11:53: no such host"
 	case status == 0:
-		return "dial tcp " + target + ": connect: connection refused"
+		return fmt.Sprintf("%s 172.18.%d.%d:%s: connect: connection refused", get, c.seed%4, 2+c.seed>>8%250, port)
 	}
-	return fmt.Sprintf("Healthcheck request failed with status %d", status)
+	return fmt.Sprintf("unexpected status (%d)", status)
 }
 
 // clash tells whether two services want the same host and path.

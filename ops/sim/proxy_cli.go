@@ -95,12 +95,13 @@ func (p *proxy) stateFile() []byte {
 			"name": r.name,
 			"options": map[string]any{
 				"hosts": orBlank(r.hosts), "path_prefixes": r.paths, "tls_enabled": r.tls, "tls_certificate_path": o.certificate, "tls_private_key_path": o.privateKey,
-				"tls_redirect": o.tlsRedirect, "canonical_host": "", "error_page_path": o.errorPages, "strip_prefix": o.strip,
+				"tls_redirect": o.tlsRedirect, "canonical_host": "", "acme_directory": "", "acme_cache_path": "/home/kamal-proxy/.config/kamal-proxy/certs", "writer_affinity_timeout": time.Second,
+				"read_targets_accept_websockets": false, "error_page_path": o.errorPages, "strip_prefix": o.strip,
 			},
 			"target_options": map[string]any{
 				"health_check_config": map[string]any{"path": o.path, "port": 0, "interval": o.interval, "timeout": o.timeout, "host": ""},
 				"response_timeout":    o.response, "buffer_requests": o.bufferIn, "buffer_responses": o.bufferOut, "max_memory_buffer_size": o.memory,
-				"max_request_body_size": o.maxIn, "max_response_body_size": o.maxOut, "log_request_headers": o.logIn, "log_response_headers": o.logOut, "forward_headers": o.forward,
+				"max_request_body_size": o.maxIn, "max_response_body_size": o.maxOut, "log_request_headers": o.logIn, "log_response_headers": o.logOut, "forward_headers": o.forward, "scope_cookie_paths": false,
 			},
 			"active_targets": strings.Split(r.target, ","), "active_readers": []string{}, "rollout_targets": []string{}, "rollout_readers": []string{},
 			"pause_controller":   map[string]any{"state": int(r.state), "stop_message": r.message, "fail_after": 0},
@@ -274,7 +275,7 @@ func colouredTable(rows [][]string) string {
 			if n == 0 {
 				style = "\x1b[3;94m"
 			}
-			fmt.Fprintf(&b, "%s%-*s\x1b[0m  ", style, widths[i], cell)
+			fmt.Fprintf(&b, "%s%s\x1b[0m%*s", style, cell, widths[i]-len(cell)+2, "")
 		}
 		b.WriteString("\n")
 	}
