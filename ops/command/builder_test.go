@@ -60,7 +60,7 @@ func TestBuildOptions(t *testing.T) {
 	cfg := parse(t, "builder: {arch: amd64, args: {A: it's $X}}\n")
 	line := command.NewBuilder(cfg, "amd64").BuildPush("123", command.BuildOptions{Output: "docker", Dirty: true, NoCache: true, Extra: []string{"--progress=rawjson"}})
 	want := `docker buildx build --output=type=docker --platform linux/amd64 --builder kamal-local-docker-container ` +
-		`-t acme/app:123-dirty -t acme/app:latest-dirty --label service="app" --build-arg A="it's \$X" --file Dockerfile --no-cache --progress=rawjson . 2>&1`
+		`-t acme/app:123-dirty -t acme/app:latest-dirty --label service="app" --build-arg A --file Dockerfile --no-cache --progress=rawjson . 2>&1`
 	if line.Shell() != want {
 		t.Errorf("\n got %s\nwant %s", line.Shell(), want)
 	}
