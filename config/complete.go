@@ -34,7 +34,8 @@ func (c *completion) warnings() []Warning {
 
 func (c *completion) arch(machine string) {
 	builder, written := c.tree.get("builder")
-	if builder.sub("arch").Present() || written && builder.kind != Map {
+	arch := builder.sub("arch")
+	if arch.Present() || arch.kind == Map || arch.kind == Bool || written && builder.kind != Map {
 		return
 	}
 	at := builder.at

@@ -66,8 +66,8 @@ func (c methodCall) on(self Value) (Value, error) {
 	if c.ruby.steps++; c.ruby.steps > maxSteps {
 		return Value{}, c.ruby.fail(c.line, "the template does not come to an end")
 	}
-	if v, ok, err := c.common(self); ok || err != nil {
-		return v, err
+	if v, ok := c.common(self); ok {
+		return v, nil
 	}
 	switch self.kind {
 	case List:
@@ -99,29 +99,29 @@ func (c methodCall) unknown(self Value) error {
 	return &beyondError{c.line, "." + c.name + " of " + self.inspect()}
 }
 
-func (c methodCall) common(self Value) (Value, bool, error) {
+func (c methodCall) common(self Value) (Value, bool) {
 	switch c.name {
 	case "to_s":
-		return StringValue(self.String()), true, nil
+		return StringValue(self.String()), true
 	case "inspect":
-		return StringValue(self.inspect()), true, nil
+		return StringValue(self.inspect()), true
 	case "nil?":
-		return BoolValue(self.IsNil()), true, nil
+		return BoolValue(self.IsNil()), true
 	case "present?":
-		return BoolValue(self.Present()), true, nil
+		return BoolValue(self.Present()), true
 	case "blank?":
-		return BoolValue(!self.Present()), true, nil
+		return BoolValue(!self.Present()), true
 	case "presence":
 		if self.Present() {
-			return self, true, nil
+			return self, true
 		}
-		return Value{}, true, nil
+		return Value{}, true
 	case "freeze", "dup":
-		return self, true, nil
+		return self, true
 	case "to_json":
-		return StringValue(rubyJSON(self)), true, nil
+		return StringValue(rubyJSON(self)), true
 	}
-	return Value{}, false, nil
+	return Value{}, false
 }
 
 func (c methodCall) text(i int, fallback string) string {

@@ -70,7 +70,8 @@ type Warning struct {
 	Path string
 	// Read says what was understood.
 	Read string
-	// Modern is the spelling to use now; empty when a person must decide.
+	// Modern is the spelling to use now, "nothing" for what is to be removed; empty
+	// when a person must decide.
 	Modern string
 	// Decision is set when the meaning needs a person: see Fix.
 	Decision bool
@@ -82,7 +83,11 @@ func (w Warning) String() string {
 	if place := w.place(); place != "" {
 		text = place + ": " + text
 	}
-	if w.Modern != "" {
+	switch w.Modern {
+	case "":
+	case "nothing":
+		text += "; remove it"
+	default:
 		text += "; write " + w.Modern
 	}
 	return text

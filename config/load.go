@@ -197,7 +197,7 @@ func read(ctx context.Context, options Options) (*document, error) {
 		}
 		d.root = deepMerge(d.root, tree)
 		if node := rootNode(s.node, "x-binnacle"); node != nil {
-			d.binnacle = node
+			d.binnacle = mergeNodes(d.binnacle, node)
 		}
 	}
 	if !options.Strict {

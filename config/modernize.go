@@ -70,11 +70,12 @@ func spellingHints(root Value, options Options) map[string]string {
 	}
 	hints := map[string]string{}
 	for _, w := range modernize(root).warnings() {
-		hint := w.Path[strings.LastIndexByte(w.Path, '/')+1:] + " (line " + strconv.Itoa(w.Line) + "): " + w.Read
-		if w.Modern != "" {
-			hint = w.Path[strings.LastIndexByte(w.Path, '/')+1:] + " (line " + strconv.Itoa(w.Line) + "): write " + w.Modern
+		advice := "write " + w.Modern
+		if w.Modern == "nothing" {
+			advice = "remove it"
 		}
-		hints[w.Path] = hint + "; `binnacle config --fix` does it"
+		key := w.Path[strings.LastIndexByte(w.Path, '/')+1:]
+		hints[w.Path] = fmt.Sprintf("%s (line %d): %s; `binnacle config --fix` does it", key, w.Line, advice)
 	}
 	return hints
 }
@@ -107,10 +108,11 @@ func (m *modernizer) at(path ...string) (Value, bool) {
 
 // scalars reads durations and quoted numbers where whole numbers stand.
 func (m *modernizer) scalars() {
-	for _, key := range []string{"deploy_timeout", "drain_timeout", "readiness_delay", "stop_timeout", "retain_containers"} {
-		m.wholeNumber(key)
+	for _, key := range []string{"deploy_timeout", "drain_timeout", "readiness_delay", "stop_timeout"} {
+		m.seconds(key)
 	}
-	m.wholeNumber("boot", "wait")
+	m.number("retain_containers")
+	m.seconds("boot", "wait")
 }
 
 // healthcheck is Kamal 1's section at the root; it belongs to the proxy now.
@@ -120,7 +122,13 @@ func (m *modernizer) healthcheck() {
 		return
 	}
 	path := []string{"healthcheck"}
-	if check.kind != Map || m.root.sub("proxy").has("healthcheck") {
+	if check.IsNil() || check.IsFalse() {
+		m.read(path, "has no effect: the proxy checks health anyway", "nothing", remove(path))
+	}
+	if check.kind != Map {
+		return
+	}
+	if m.root.sub("proxy").has("healthcheck") {
 		m.read(path, "has no effect beside proxy.healthcheck", "nothing", remove(path))
 		return
 	}
@@ -132,8 +140,8 @@ func (m *modernizer) healthcheck() {
 
 // checkKeys reads the keys of a health check wherever it stands.
 func (m *modernizer) checkKeys(path ...string) {
-	m.wholeNumber(append(path, "interval")...)
-	m.wholeNumber(append(path, "timeout")...)
+	m.seconds(append(path, "interval")...)
+	m.seconds(append(path, "timeout")...)
 	for _, pair := range m.root.sub(path...).Pairs() {
 		key := append(append([]string(nil), path...), pair.Name)
 		switch pair.Name {
@@ -145,7 +153,7 @@ func (m *modernizer) checkKeys(path ...string) {
 			if _, taken := m.at(to...); taken {
 				m.read(key, "has no effect beside app_port", "nothing", remove(key))
 			} else {
-				m.wholeNumber(key...)
+				m.number(key...)
 				m.read(key, "read as the port of the app", strings.Join(to, ".")+": "+pair.Value.String(), move(key, to))
 			}
 		case "max_attempts", "cord", "exposed_port", "log_lines", "cmd":
@@ -158,7 +166,7 @@ func (m *modernizer) checkKeys(path ...string) {
 func (m *modernizer) retired() {
 	if _, ok := m.at("stop_wait_time"); ok {
 		path := []string{"stop_wait_time"}
-		m.wholeNumber(path...)
+		m.seconds(path...)
 		if m.root.has("drain_timeout") {
 			m.read(path, "has no effect beside drain_timeout", "nothing", remove(path))
 		} else {
@@ -198,7 +206,7 @@ func (m *modernizer) role(name string) {
 		}
 	}
 	m.assignments(path("labels")...)
-	m.wholeNumber(path("stop_timeout")...)
+	m.seconds(path("stop_timeout")...)
 	m.env(path("env")...)
 	m.proxy(path("proxy")...)
 }
@@ -240,10 +248,10 @@ func (m *modernizer) accessory(name string) {
 			set(path("ports"), StringValue(ports.texts()[0])), rename(path("ports"), "port"))
 	}
 	for _, keys := range [][2]string{{"host", "hosts"}, {"role", "roles"}, {"tag", "tags"}} {
-		if value, ok := m.at(path(keys[0])...); ok && value.kind == List && !m.root.sub(path()...).has(keys[1]) {
+		if value, ok := m.at(path(keys[0])...); ok && listOf(value, String) && !m.root.sub(path()...).has(keys[1]) {
 			m.read(path(keys[0]), "read as a list", keys[1]+":", rename(path(keys[0]), keys[1]))
 		}
-		if value, ok := m.at(path(keys[1])...); ok && value.kind == String && !m.root.sub(path()...).has(keys[0]) {
+		if value, ok := m.at(path(keys[1])...); ok && value.Present() && value.kind == String && !m.root.sub(path()...).has(keys[0]) {
 			m.read(path(keys[1]), "read as one", keys[0]+":", rename(path(keys[1]), keys[0]))
 		}
 	}
@@ -281,7 +289,7 @@ func (m *modernizer) builder() {
 
 // builderHosts reads Kamal 1's local and remote maps with arch and host.
 func (m *modernizer) builderHosts() {
-	local, remote := m.root.sub("builder", "local"), m.root.sub("builder", "remote")
+	local, remote := machine(m.root.sub("builder", "local")), machine(m.root.sub("builder", "remote"))
 	var arches []Value
 	for _, side := range []Value{local, remote} {
 		if arch := side.sub("arch"); side.kind == Map && arch.Present() {
@@ -318,8 +326,15 @@ func (m *modernizer) emptySections() {
 	}
 }
 
-// wholeNumber reads "30s", "1m" and '30' as seconds, or as a number.
-func (m *modernizer) wholeNumber(path ...string) {
+// number reads '30' as 30.
+func (m *modernizer) number(path ...string) {
+	if value, ok := m.at(path...); ok && value.kind == String && digits.MatchString(value.text) {
+		m.seconds(path...)
+	}
+}
+
+// seconds reads "30s", "1m", '30' and 1.5 as whole seconds.
+func (m *modernizer) seconds(path ...string) {
 	value, ok := m.at(path...)
 	if !ok || value.kind == Int {
 		return
@@ -363,7 +378,7 @@ func (m *modernizer) assignments(path ...string) {
 // command reads a list of words as the command that they are.
 func (m *modernizer) command(path []string) {
 	value, ok := m.at(path...)
-	if !ok || value.kind != List || len(value.list) == 0 {
+	if !ok || !listOf(value, String) || len(value.list) == 0 {
 		return
 	}
 	var words []string
@@ -392,8 +407,17 @@ func (m *modernizer) flags(path []string) {
 
 var (
 	shellSafe = regexp.MustCompile(`\A[A-Za-z0-9_./:=@%+,-]+\z`)
+	digits    = regexp.MustCompile(`\A[0-9]{1,9}\z`)
 	duration  = regexp.MustCompile(`\A([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?\z`)
 )
+
+// machine is a value that says arch and host of a builder, else nothing.
+func machine(value Value) Value {
+	if !value.has("arch") && !value.has("host") {
+		return Value{}
+	}
+	return value
+}
 
 // wholeSeconds reads a duration; parts of a second count as a whole one.
 func wholeSeconds(value Value) (int, bool) {

@@ -27,10 +27,10 @@ func (m *modernizer) proxy(base ...string) {
 	if m.root.sub(path("healthcheck")...).kind == Map {
 		m.checkKeys(path("healthcheck")...)
 	}
-	m.wholeNumber(path("response_timeout")...)
-	m.wholeNumber(path("app_port")...)
+	m.seconds(path("response_timeout")...)
+	m.number(path("app_port")...)
 	for _, key := range []string{"http_port", "https_port", "metrics_port"} {
-		m.wholeNumber(path("run", key)...)
+		m.number(path("run", key)...)
 	}
 	m.listOfOne(path("path_prefixes")...)
 }
@@ -51,10 +51,10 @@ func (m *modernizer) proxyHosts(path func(...string) []string) {
 			m.read(path(key), "read as the name to serve", "host: "+value.String(), rename(path(key), "host"))
 		}
 	}
-	if host, ok := m.at(path("host")...); ok && host.kind == List && !m.root.sub(path()...).has("hosts") {
+	if host, ok := m.at(path("host")...); ok && listOf(host, String) && len(host.list) > 0 && !m.root.sub(path()...).has("hosts") {
 		m.read(path("host"), "read as the names to serve", "hosts:", rename(path("host"), "hosts"))
 	}
-	if hosts, ok := m.at(path("hosts")...); ok && hosts.kind == String && !m.root.sub(path()...).has("host") {
+	if hosts, ok := m.at(path("hosts")...); ok && hosts.kind == String && hosts.Present() && !m.root.sub(path()...).has("host") {
 		m.read(path("hosts"), "read as the name to serve", "host: "+hosts.text, rename(path("hosts"), "host"))
 	}
 }

@@ -73,3 +73,32 @@ func verdictOn(t *testing.T, examples schema, base Value, options Options, path,
 	}
 	return "ok"
 }
+
+// TestWhatTheGemAcceptsIsReadAsItStands holds the reading of old spellings off
+// everything that has a meaning to the gem.
+func TestWhatTheGemAcceptsIsReadAsItStands(t *testing.T) {
+	var all mutations
+	readJSON(t, &all, "testdata", "ruby", "verdicts.json")
+	base := source{rendered: all.Base, path: "deploy.yml"}
+	if err := base.parse(); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range all.Verdicts {
+		for _, verdict := range key.Messages {
+			for _, value := range verdict.Values {
+				if verdict.Message != "ok" {
+					continue
+				}
+				s := source{rendered: "k: " + value, path: "value"}
+				if err := s.parse(); err != nil {
+					t.Fatal(err)
+				}
+				set, _ := s.tree.get("k")
+				root := base.tree.inserted(strings.Split(key.Path, "/"), set)
+				for _, w := range modernize(root).warnings() {
+					t.Errorf("%s: %s: %s", key.Path, value, w)
+				}
+			}
+		}
+	}
+}
