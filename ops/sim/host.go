@@ -64,8 +64,8 @@ func (h *host) signal() {
 	h.changed = make(chan struct{})
 }
 
-// advanceLocked works out everything that was printed up to now.
-func (h *host) advanceLocked(now time.Time) {
+// advanceLocked works out everything that was printed up to now, and tells whether there was anything.
+func (h *host) advanceLocked(now time.Time) (news bool) {
 	h.traffic.advance(now, func(c *container, l logLine) { c.planned = append(c.planned, l) })
 	for _, c := range h.engine.containers {
 		if c.alive() && c.cursor.Before(now) {
@@ -73,9 +73,12 @@ func (h *host) advanceLocked(now time.Time) {
 			c.cursor = now
 		}
 		if len(c.planned) > 0 {
+			before := c.log.end()
 			c.planned = c.log.addUntil(now, c.planned)
+			news = news || c.log.end() != before
 		}
 	}
+	return news
 }
 
 // sayLocked adds lines to a container's log.
@@ -131,8 +134,9 @@ const pulseEvery = 250 * time.Millisecond
 
 // pulse makes new log lines four times a second as long as somebody follows; the lock is held.
 func (h *host) pulse(now time.Time) {
-	h.advanceLocked(now)
-	h.signal()
+	if h.advanceLocked(now) {
+		h.signal()
+	}
 	h.fleet.schedule.at(now.Add(pulseEvery), func(now time.Time) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
