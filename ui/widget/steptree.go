@@ -44,7 +44,7 @@ func (t *StepTree) Sync(frame StepFrame) {
 	t.nodes, t.roots = buildSteps(frame.Task.Steps)
 	t.layout()
 	if !t.manual {
-		t.list.Select(t.focus())
+		t.show(t.focus())
 	}
 }
 
@@ -126,6 +126,20 @@ func (t *StepTree) Lines() []string {
 }
 
 // Private
+
+// lookAhead is how many rows below the cursor come on screen with it.
+const lookAhead = 3
+
+// show puts the cursor on a row, with some of what follows it.
+func (t *StepTree) show(id ops.StepID) {
+	i, ok := t.at[id]
+	if !ok {
+		return
+	}
+	ahead := min(lookAhead, max(0, t.frame.Height/2))
+	t.list.Select(t.rows[min(i+ahead, len(t.rows)-1)].id)
+	t.list.Select(id)
+}
 
 // row is the row under the cursor.
 func (t *StepTree) row() (stepRow, bool) {

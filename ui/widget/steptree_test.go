@@ -188,6 +188,16 @@ func TestStepTreeCursor(t *testing.T) {
 	}
 }
 
+func TestStepTreeShowsWhatFollowsTheCursor(t *testing.T) {
+	var tree StepTree
+	tree.Sync(stepFrame(runningDeploy(), 120, 6))
+	at, _ := tree.Step()
+	text := stepText(&tree)
+	if at.ID != "pull/web-2" || !strings.Contains(text, "web-2") || !strings.Contains(text, "web-1 web") {
+		t.Errorf("cursor on %s of\n%s", at.ID, text)
+	}
+}
+
 func TestStepTreeOpensAndCloses(t *testing.T) {
 	task := runningDeploy()
 	var tree StepTree
