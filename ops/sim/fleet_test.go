@@ -251,6 +251,30 @@ func TestHundredHostsAreCheap(t *testing.T) {
 	}
 }
 
+func TestFollowersShareOnePulse(t *testing.T) {
+	t.Parallel()
+	clock := NewManualClock(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC))
+	f := start(t, Options{Clock: clock})
+	h := f.byName["web-1"]
+	due := func() int {
+		f.schedule.mu.Lock()
+		defer f.schedule.mu.Unlock()
+		return len(f.schedule.due)
+	}
+	for range 5 {
+		stop := h.follow()
+		h.follow()()
+		stop()
+	}
+	if n := due(); n != 1 {
+		t.Errorf("%d pulses wait", n)
+	}
+	until(t, "the pulse to end without followers", func() bool {
+		clock.Advance(pulseEvery)
+		return due() == 0
+	})
+}
+
 // page gets a page through a host's proxy.
 func (f *fleetUnderTest) page(t *testing.T, host, path string) string {
 	t.Helper()

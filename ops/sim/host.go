@@ -21,6 +21,7 @@ type host struct {
 	proxy     *proxy
 	traffic   *traffic
 	followers int
+	pulsing   bool
 
 	fsMu  sync.Mutex
 	files *fileSystem
@@ -118,7 +119,8 @@ func (h *host) follow() (stop func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.followers++
-	if h.followers == 1 {
+	if !h.pulsing {
+		h.pulsing = true
 		h.pulse(h.now())
 	}
 	return func() {
@@ -140,7 +142,8 @@ func (h *host) pulse(now time.Time) {
 	h.fleet.schedule.at(now.Add(pulseEvery), func(now time.Time) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if h.followers > 0 {
+		h.pulsing = h.followers > 0
+		if h.pulsing {
 			h.pulse(now)
 		}
 	})
