@@ -90,6 +90,7 @@ func New(ctx context.Context, o Options) (*Model, error) {
 	var dirty <-chan struct{}
 	dirty, m.stop = o.Source.Dirty()
 	m.bridge = bridge{state: dirty, panes: o.Changed}
+	m.touched = o.Now() // somebody has just asked for it
 	m.take()
 	for id, p := range m.panes { // every pane has a scene before it is asked anything
 		p.Sync(m.scene(region{id: id}))
