@@ -169,12 +169,12 @@ func (r *ruby) dotenv(line int, method string, names []string) error {
 	if len(names) == 0 {
 		names = []string{".env"}
 	}
-	overwrite, required := strings.HasPrefix(method, "overload"), strings.HasSuffix(method, "!")
+	overwrite, required := strings.HasPrefix(method, "over"), strings.HasSuffix(method, "!")
 	if overwrite {
 		slices.Reverse(names)
 	}
 	for _, name := range names {
-		entries, err := r.readEnv(name)
+		entries, err := r.readEnv(name, overwrite)
 		if errors.Is(err, os.ErrNotExist) && !required {
 			continue
 		}
@@ -190,12 +190,12 @@ func (r *ruby) dotenv(line int, method string, names []string) error {
 	return nil
 }
 
-func (r *ruby) readEnv(name string) ([]secret.Entry, error) {
+func (r *ruby) readEnv(name string, overwrite bool) ([]secret.Entry, error) {
 	text, err := os.ReadFile(r.options.path(filepath.FromSlash(name)))
 	if err != nil {
 		return nil, err
 	}
-	entries, err := secret.ParseEnv(r.ctx, string(text), r.env.get, r.options.Run)
+	entries, err := secret.ParseEnv(r.ctx, string(text), r.env.get, r.options.Run, overwrite)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -27,7 +27,7 @@ func constantMethod(name string) func(methodCall) (Value, error) {
 		return envFetch
 	case "ENV.key?", "ENV.has_key?", "ENV.include?":
 		return envKey
-	case "Dotenv.load", "Dotenv.load!", "Dotenv.overload", "Dotenv.overload!":
+	case "Dotenv.load", "Dotenv.load!", "Dotenv.overload", "Dotenv.overload!", "Dotenv.overwrite", "Dotenv.overwrite!":
 		return dotenvLoad
 	case "Dotenv.parse":
 		return dotenvParse
@@ -291,7 +291,7 @@ func dotenvParse(c methodCall) (Value, error) {
 		names = ListValue(c.args...).texts()
 	}
 	for _, name := range names {
-		entries, err := c.ruby.readEnv(name)
+		entries, err := c.ruby.readEnv(name, false)
 		if err != nil {
 			return Value{}, c.ruby.fail(c.line, "Dotenv.parse: %v", err)
 		}

@@ -108,10 +108,10 @@ func TestDotenvFillsENV(t *testing.T) {
 	env := newEnvironment(options)
 	template := "<% require \"dotenv\"; Dotenv.load %><%= ENV[\"X\"] %> <%= ENV[\"NEW\"] %><% Dotenv.overload 'over.env', 'absent' %> <%= ENV['X'] %>"
 	text, _, err := render(t.Context(), "deploy.yml", template, options, env)
-	if err != nil || text != "xval new-from-file over" {
+	if err != nil || text != "xval new-xval over" {
 		t.Errorf("rendered %q, %v", text, err)
 	}
-	if want := []string{"NEW=new-from-file", "X=over"}; !slices.Equal(told, want) {
+	if want := []string{"NEW=new-xval", "X=over"}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
 }

@@ -29,9 +29,10 @@ func (e *FormatError) Error() string {
 
 // ParseEnv reads the text of a .env file by the same grammar, with variables
 // resolved against env and commands run by run; run may be nil, which leaves
-// commands as they are written.
-func ParseEnv(ctx context.Context, text string, env func(string) (string, bool), run Runner) ([]Entry, error) {
-	p := parser{ctx: ctx, options: Options{Env: env, Run: run}}
+// commands as they are written. Unless it overwrites, a name that env has keeps
+// the value it has there.
+func ParseEnv(ctx context.Context, text string, env func(string) (string, bool), run Runner, overwrite bool) ([]Entry, error) {
+	p := parser{ctx: ctx, options: Options{Env: env, Run: run}, keep: !overwrite}
 	return p.parse(text)
 }
 
@@ -42,6 +43,7 @@ type parser struct {
 	ctx     context.Context
 	options Options
 	failed  func(Failure)
+	keep    bool
 
 	names  []string
 	values map[string]string
@@ -52,6 +54,10 @@ func (p *parser) parse(text string) ([]Entry, error) {
 	text = lineBreaks.ReplaceAllString(strings.TrimPrefix(text, "\ufeff"), "\n")
 	for _, at := range dotenvLine.FindAllStringSubmatchIndex(text, -1) {
 		key, exported, hasValue := text[at[4]:at[5]], at[2] >= 0, at[6] >= 0
+		if value, ok := p.kept(key); ok {
+			p.set(key, value)
+			continue
+		}
 		if exported && !hasValue {
 			if _, set := p.values[key]; !set {
 				return nil, &FormatError{Line: text[at[0]:at[1]]}
@@ -80,6 +86,14 @@ func (p *parser) set(key, value string) {
 		p.names = append(p.names, key)
 	}
 	p.values[key] = value
+}
+
+// kept is the value that a name has already, when files do not overwrite.
+func (p *parser) kept(key string) (string, bool) {
+	if !p.keep || p.options.Env == nil || key == "DOTENV_LINEBREAK_MODE" {
+		return "", false
+	}
+	return p.options.Env(key)
 }
 
 func (p *parser) value(raw string) (string, error) {

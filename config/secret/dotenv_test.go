@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -284,6 +285,50 @@ func TestExtract(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s of %s: %s, want %s", test.name, test.object, got, test.want)
+		}
+	}
+}
+
+// TestParsesAsRubyDoes compares with what dotenv 3.2 and Kamal's command
+// substitution made of texts; null is a refusal.
+func TestParsesAsRubyDoes(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "dotenv.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][2]json.RawMessage
+	if err := json.Unmarshal(text, &rows); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"B": "env-b", "HOME_VAR": "hv"}
+	ran := map[string]string{}
+	for _, row := range rows {
+		var source string
+		var want []string
+		if json.Unmarshal(row[0], &source) != nil || json.Unmarshal(row[1], &want) != nil {
+			t.Fatal("dotenv.json is broken")
+		}
+		entries, err := Open(Options{
+			ReadFile: files(map[string]string{".kamal/secrets": source}),
+			Env:      func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+			Inline: func(_ context.Context, words []string) (string, error) {
+				return strings.Join(append([]string{"secrets"}, words...), "|"), nil
+			},
+			Run: func(ctx context.Context, command string) (string, error) {
+				if out, ok := ran[command]; ok {
+					return out, nil
+				}
+				out, err := exec.CommandContext(ctx, "sh", "-c", command).Output()
+				ran[command] = string(out)
+				return string(out), err
+			},
+		}).All(t.Context())
+		got := []string{}
+		for _, entry := range entries {
+			got = append(got, entry.Name, entry.Value.Reveal())
+		}
+		if (err != nil) != (want == nil) || err == nil && !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, %v, want %q", source, got, err, want)
 		}
 	}
 }
