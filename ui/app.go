@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -145,6 +144,8 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		if !m.options.FixedTheme {
 			m.options.Theme.Dark = msg.IsDark()
 		}
+	case tea.ColorProfileMsg:
+		m.profile(msg.Profile)
 	case tea.FocusMsg:
 		m.blurred = false
 	case tea.BlurMsg:
@@ -178,12 +179,7 @@ func (m *Model) take() {
 		m.app = m.state.Fleet.Apps[0].ID
 	}
 	m.summary.update(m.state, m.app)
-	o := m.options.Theme
-	d := m.app.Destination()
-	o.Production = m.app != "" && (d == "" || strings.Contains(d, "prod"))
-	if m.theme.Options != o || m.theme.Live == "" {
-		m.theme = theme.New(o)
-	}
+	m.paint()
 }
 
 func (m *Model) changed() tea.Cmd {
@@ -201,9 +197,7 @@ func (m *Model) changed() tea.Cmd {
 // sync brings panes and the dialog up to date with everything.
 func (m *Model) sync() {
 	m.stale = true
-	if m.theme.Dark != m.options.Theme.Dark {
-		m.take()
-	}
+	m.paint()
 	wants := m.wants()
 	for range 2 { // what a pane would fill can change the layout once
 		m.layout = arrange(m.width, m.height, m.focus, m.alone(), wants)

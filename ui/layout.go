@@ -116,8 +116,13 @@ func (l *layout) sideBySide(wants map[kit.PaneID]int) {
 	accessories := between(wants[kit.Accessories], 2, max(inner/4, 2))
 	hosts := between(wants[kit.Hosts], 1, max(inner-tasks-accessories, 1))
 	tasks = max(inner-hosts-accessories, 1) // what is left over shows history
-	l.columns = append(l.columns, stack(rect{0, l.body.y, left, h},
-		[]kit.PaneID{kit.Hosts, kit.Accessories, kit.Tasks}, []int{hosts, accessories, tasks}))
+	ids, heights := []kit.PaneID{kit.Hosts, kit.Accessories, kit.Tasks}, []int{hosts, accessories, tasks}
+	if room := tasks - max(wants[kit.Tasks], 6); wants[kit.Notices] > 1 && room >= 5 {
+		notices := between(wants[kit.Notices], 3, room-1)
+		heights[2] = tasks - notices - 1
+		ids, heights = append(ids, kit.Notices), append(heights, notices)
+	}
+	l.columns = append(l.columns, stack(rect{0, l.body.y, left, h}, ids, heights))
 	inner = h - 3
 	containers := between(wants[kit.Containers], 4, max(inner*45/100, 4))
 	l.columns = append(l.columns, stack(rect{left, l.body.y, l.width - left, h},

@@ -4,12 +4,34 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"binnacle/ops"
 	"binnacle/ui/kit"
+	"binnacle/ui/theme"
 )
 
 // Private
+
+// paint makes the theme anew when what it depends on has changed: the
+// terminal's background and colours, and the destination.
+func (m *Model) paint() {
+	o := m.options.Theme
+	d := m.app.Destination()
+	o.Production = m.app != "" && (d == "" || strings.Contains(d, "prod"))
+	if m.theme.Options != o || m.theme.Live == "" {
+		m.theme = theme.New(o)
+	}
+}
+
+// profile takes over how many colours the terminal has.
+func (m *Model) profile(p colorprofile.Profile) {
+	if m.options.FixedTheme {
+		return
+	}
+	m.options.Theme.Basic = p == colorprofile.ANSI
+	m.options.Theme.NoColor = m.options.Theme.NoColor || p == colorprofile.ASCII
+}
 
 // announce tells what somebody may not be looking at: a task that ended, an
 // error that belongs to no task.

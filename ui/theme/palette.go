@@ -9,6 +9,7 @@ import (
 // palette is the colours of one theme. A nil colour is the terminal's own.
 type palette struct {
 	plain bool // no colours at all
+	basic bool // no shades
 	tones [tones]color.Color
 
 	cursor, marked, bar, chip, danger, match color.Color
@@ -29,6 +30,7 @@ func paletteFor(o Options) palette {
 	default:
 		p = light()
 	}
+	p.basic = o.Basic
 	if o.Production {
 		p.tones[Brand] = p.tones[Bad]
 		if o.Dark && !o.HighContrast {
@@ -50,6 +52,9 @@ func (p palette) style(s Surface, t Tone) lipgloss.Style {
 		return plainStyle(style, s, t)
 	}
 	style = style.Foreground(p.tones[t])
+	if p.basic {
+		return style.Reverse(s == Cursor || s == Chip || s == Danger || s == Tint).Underline(s == Match)
+	}
 	switch s {
 	case Cursor:
 		style = style.Background(p.cursor)
@@ -100,7 +105,8 @@ func dark() palette {
 			Busy:   lipgloss.Color("#8CC7D9"),
 			Brand:  lipgloss.Color("#7CC4B0"),
 		},
-		cursor: lipgloss.Color("#2C3646"), marked: lipgloss.Color("#232A35"), bar: lipgloss.Color("#1C222C"),
+		// Surfaces are nearly grey: 256 colours turn a bluer grey into a loud blue.
+		cursor: lipgloss.Color("#343840"), marked: lipgloss.Color("#26292E"), bar: lipgloss.Color("#1C222C"),
 		chip: lipgloss.Color("#7FB4E6"), danger: lipgloss.Color("#E8828B"), match: lipgloss.Color("#E3BE72"),
 		onChip: lipgloss.Color("#14181F"),
 	}

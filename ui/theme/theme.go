@@ -15,6 +15,7 @@ import (
 type Options struct {
 	Dark         bool // the terminal's background is dark
 	NoColor      bool // NO_COLOR: bold, underline and reverse only
+	Basic        bool // 16 colours: surfaces are reversed, not shaded
 	ASCII        bool // 7-bit symbols and borders
 	HighContrast bool // stronger colours, no faint greys
 	Production   bool // the destination is production: its own tint
