@@ -48,7 +48,9 @@ func (s *story) startPlace(ctx context.Context, r *ops.Run, p *place) error {
 	if current.ID == "" {
 		return &ops.Error{Host: p.host, Summary: "nothing is running after the start", Cause: errors.New("did the container exit?")}
 	}
-	p.version, p.newID = versionOf(current, p.app), current.ID
+	own := *p.story // the other places may run another version
+	own.version = versionOf(current, p.app)
+	p.story, p.newID = &own, current.ID
 	if err := r.Exec(ctx, p.app.ProxyDeploy(p.version, short(current.ID))); err != nil {
 		return p.explain(ctx, r, unhealthy(p, err))
 	}

@@ -137,7 +137,7 @@ func (p *place) awaitReadiness() *ops.Step {
 // last health answers and the last log lines.
 func (p *place) evidence(ctx context.Context, r *ops.Run) []ops.Evidence {
 	var out []ops.Evidence
-	c, err := r.Docker().InspectContainer(ctx, p.name())
+	c, err := p.inspectEnded(ctx, r)
 	if err != nil {
 		return out
 	}
@@ -162,6 +162,21 @@ func (p *place) evidence(ctx context.Context, r *ops.Run) []ops.Evidence {
 }
 
 // Private
+
+// inspectEnded looks at the container; one that keeps restarting and happens to
+// run is looked at again for a while, because only its end has an exit code.
+func (p *place) inspectEnded(ctx context.Context, r *ops.Run) (ops.Inspection, error) {
+	const looks, pause = 20, 150 * time.Millisecond
+	for n := 1; ; n++ {
+		c, err := r.Docker().InspectContainer(ctx, p.name())
+		if err != nil || c.State != "running" || c.Restarts == 0 || n == looks {
+			return c, err
+		}
+		if r.World.Sleep(ctx, pause) != nil {
+			return c, nil
+		}
+	}
+}
 
 // mostRestarts is how often a container may end before it is given up.
 const mostRestarts = 2
