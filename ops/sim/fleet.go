@@ -26,8 +26,8 @@ type Options struct {
 	Blank bool
 	// Seed lets what is random differ; the same seed gives the same fleet.
 	Seed uint64
-	// Dir is where the key pair and the SSH configuration of the run are written; a temporary directory by
-	// default, which Close removes.
+	// Dir is where the key pair and the SSH configuration of the run are written; by default a temporary
+	// directory, made when somebody asks for it, which Close removes.
 	Dir string
 	// Clock is the fleet's time; RealClock by default.
 	Clock Clock
@@ -53,6 +53,8 @@ type Fleet struct {
 	seedText string
 	dir      string
 	ownDir   bool
+	dirOnce  sync.Once
+	dirErr   error
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -93,7 +95,7 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 // Close ends every connection, waits for all that the fleet started and removes the directory it made.
 func (f *Fleet) Close() error {
 	f.cancel()
-	var errs []error
+	errs := []error{f.dirErr}
 	for _, h := range f.hosts {
 		if h.sshd != nil {
 			h.sshd.close()
@@ -110,11 +112,15 @@ func (f *Fleet) Close() error {
 	return errors.Join(errs...)
 }
 
-// Dir is the directory with the key pair and the SSH configuration.
-func (f *Fleet) Dir() string { return f.dir }
+// Dir is the directory with the key pair and the SSH configuration. Without Options.Dir it is made at the first
+// call; what fails then is told by Close.
+func (f *Fleet) Dir() string {
+	f.dirOnce.Do(f.makeDir)
+	return f.dir
+}
 
-// SSHConfig is the path of the fleet's SSH configuration.
-func (f *Fleet) SSHConfig() string { return filepath.Join(f.dir, "ssh_config") }
+// SSHConfig is the path of the fleet's SSH configuration, in Dir.
+func (f *Fleet) SSHConfig() string { return filepath.Join(f.Dir(), "ssh_config") }
 
 // Hosts lists the hosts, web hosts first.
 func (f *Fleet) Hosts() []Host {
@@ -211,13 +217,21 @@ func (f *Fleet) open(o Options) error {
 			}
 		}
 	}
-	if f.dir == "" {
-		f.ownDir = true
-		if f.dir, err = os.MkdirTemp("", "binnacle-demo-"); err != nil {
-			return fmt.Errorf("making a directory for the demo fleet: %w", err)
-		}
+	if f.dir != "" {
+		return f.writeKeys(f.dir)
 	}
-	return f.writeKeys(f.dir)
+	return nil
+}
+
+// makeDir makes the temporary directory of a fleet that was given none.
+func (f *Fleet) makeDir() {
+	if f.dir != "" {
+		return
+	}
+	if f.dir, f.dirErr = os.MkdirTemp("", "binnacle-demo-"); f.dirErr == nil {
+		f.ownDir = true
+		f.dirErr = f.writeKeys(f.dir)
+	}
 }
 
 func (f *Fleet) hostNames(o Options) []string {
