@@ -148,7 +148,7 @@ func dumpNode(value Value) *yaml.Node {
 	case Symbol:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: ":" + value.text}
 	case String:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: value.text, Tag: "!!str", Style: dumpStyle(value.text)}
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: value.text, Style: dumpStyle(value.text)}
 	default:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: value.text}
 	}
@@ -165,7 +165,7 @@ func dumpStyle(s string) yaml.Style {
 	switch {
 	case strings.Contains(strings.TrimSuffix(s, "\n"), "\n"):
 		return yaml.LiteralStyle
-	case s == "y" || s == "Y" || s == "n" || s == "N" || dumpDouble.MatchString(s):
+	case s == "y" || s == "n" || dumpDouble.MatchString(s):
 		return yaml.DoubleQuotedStyle
 	case plainScalar(s).kind != String || dumpOctal.MatchString(s):
 		return yaml.SingleQuotedStyle
