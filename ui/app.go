@@ -30,9 +30,10 @@ type Model struct {
 	app     ops.AppID
 	summary summary
 	now     time.Time
-	sent    time.Time // last state message
-	touched time.Time // last key
-	ticking time.Duration
+	sent    time.Time     // last state message
+	touched time.Time     // last key
+	ticking time.Duration // pace of the clock that runs
+	clock   int           // its number
 
 	theme  theme.Theme
 	keys   kit.Keymap
@@ -114,6 +115,9 @@ func (m *Model) Init() tea.Cmd {
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.handle(msg)
 	m.sync()
+	if tick := m.tick(); tick != nil {
+		cmd = tea.Batch(cmd, tick)
+	}
 	return m, cmd
 }
 
@@ -191,7 +195,7 @@ func (m *Model) changed() tea.Cmd {
 	if cmd := m.leave(); cmd != nil || m.still {
 		return cmd
 	}
-	return tea.Batch(m.bridge.wait(m.ctx, m.sent, m.least()), m.tick())
+	return m.bridge.wait(m.ctx, m.sent, m.least())
 }
 
 // sync brings panes and the dialog up to date with everything.

@@ -8,9 +8,9 @@ import (
 	"binnacle/ui/kit"
 )
 
-// clockTicked moves the ages and the running times on. A tick of another pace
-// than the present one is of the past.
-type clockTicked struct{ every time.Duration }
+// clockTicked moves the ages and the running times on. Every change of pace
+// starts a new clock; ticks of the ones before it are ignored.
+type clockTicked struct{ clock int }
 
 // The paces of the clock: while seconds are shown, and otherwise.
 const (
@@ -30,21 +30,22 @@ func (m *Model) tick() tea.Cmd {
 		return nil
 	}
 	m.ticking = every
-	return tickEvery(every)
+	m.clock++
+	return tickEvery(every, m.clock)
 }
 
 func (m *Model) ticked(msg clockTicked) tea.Cmd {
-	if msg.every != m.ticking {
+	if msg.clock != m.clock {
 		return nil
 	}
 	m.now = m.options.Now()
 	if m.notice.Text != "" && m.now.Sub(m.noticed) >= noticeFor {
 		m.notice = kit.Tell{}
 	}
-	if every := m.pace(); every != m.ticking {
-		return m.tick()
+	if m.pace() != m.ticking {
+		return nil // Update starts the next clock
 	}
-	return tickEvery(m.ticking)
+	return tickEvery(m.ticking, m.clock)
 }
 
 // pace is fast while something on screen counts seconds.
@@ -66,6 +67,6 @@ func (m *Model) pace() time.Duration {
 
 // Helpers
 
-func tickEvery(d time.Duration) tea.Cmd {
-	return tea.Tick(d, func(time.Time) tea.Msg { return clockTicked{d} })
+func tickEvery(d time.Duration, clock int) tea.Cmd {
+	return tea.Tick(d, func(time.Time) tea.Msg { return clockTicked{clock} })
 }

@@ -36,6 +36,7 @@ type world struct {
 	busy      error
 	plan      ops.Plan
 	logs      *tape
+	during    func() // happens while a plan is made
 }
 
 func newWorld(events ...ops.Event) *world {
@@ -57,6 +58,9 @@ func (w *world) Dirty() (<-chan struct{}, func()) { return w.dirty, func() {} }
 
 func (w *world) Plan(_ context.Context, r ui.Request) (ui.Proposal, error) {
 	w.requests = append(w.requests, r)
+	if w.during != nil {
+		w.during()
+	}
 	plan := w.plan
 	plan.App = r.App
 	if plan.Operation == "" {

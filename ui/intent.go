@@ -29,6 +29,7 @@ type told kit.Tell
 // planning is the plan that is being made.
 type planning struct {
 	number int
+	name   string
 	cancel context.CancelFunc
 }
 
@@ -79,7 +80,6 @@ func (m *Model) carryOut(intent kit.Intent) tea.Cmd {
 	case kit.Tell:
 		m.tell(in)
 	case kit.Back:
-		m.planning.give()
 		m.dismiss()
 	default:
 		return m.outside(intent)
@@ -135,12 +135,12 @@ func (m *Model) run(r kit.Run) tea.Cmd {
 func (m *Model) plan(op ops.Operation, r kit.Run) tea.Cmd {
 	m.planning.give()
 	ctx, cancel := context.WithCancel(m.ctx)
-	m.planning.cancel = cancel
+	m.planning.cancel, m.planning.name = cancel, op.Name
 	number, driver := m.planning.number, m.options.Driver
 	request := Request{
 		App: m.app, Operation: op.Name, Target: r.Target, Params: r.Params, Roles: r.Roles, Hosts: r.Hosts, SkipHooks: r.SkipHooks,
 	}
-	m.open(dialog.NewWaiting("planning " + op.Name))
+	m.wait()
 	return func() tea.Msg {
 		proposal, err := driver.Plan(ctx, request)
 		return planned{number: number, run: r, proposal: proposal, err: err}
@@ -212,6 +212,7 @@ func (m *Model) shell(target kit.Target) tea.Cmd {
 }
 
 func (m *Model) quit() tea.Cmd {
+	m.leaving = "" // asked again
 	running := m.summary.changing()
 	if len(running) == 0 {
 		return tea.Quit

@@ -359,3 +359,74 @@ func hasNot(t *testing.T, s *ui.Stage, texts ...string) {
 		}
 	}
 }
+
+func TestQuestionsComeThroughWhilePlanning(t *testing.T) {
+	w := newWorld(scenes()["live"]...)
+	w.plan = ops.Plan{Title: "roll back to v1", Risk: ops.Change}
+	s := w.stage(t, 100, 30)
+	w.during = func() {
+		w.happen(ops.QuestionAsked{Question: ops.Question{ID: "q1", Title: "unknown host key", Choices: []string{"refuse", "accept"}}})
+		s.Refresh()
+		has(t, s, "unknown host key")
+		w.now = w.now.Add(time.Second)
+		s.Press("tab")
+		s.Press("enter")
+		has(t, s, "planning rollback")
+	}
+	s.Press("R")
+	s.Press("enter")
+	if a := w.answers["q1"]; a.Choice != "accept" {
+		t.Fatalf("answered %+v", a)
+	}
+	has(t, s, "roll back to v1", "[ Cancel ]")
+}
+
+func TestPlanningCanBeGivenUp(t *testing.T) {
+	w := newWorld(scenes()["live"]...)
+	w.plan = ops.Plan{Title: "roll back to v1", Risk: ops.Change}
+	s := w.stage(t, 100, 30)
+	w.during = func() { s.Press("esc") }
+	s.Press("R")
+	s.Press("enter")
+	hasNot(t, s, "[ Cancel ]", "planning")
+}
+
+func TestTasksThatEndElsewhereAreAnnounced(t *testing.T) {
+	w := newWorld(scenes()["deploying"]...)
+	s := w.stage(t, 120, 34)
+	w.happen(ops.TaskFinished{Task: "T2", At: noon(), Status: ops.Failed})
+	s.Refresh()
+	has(t, s, "deploy v3 → production: failed after 18 s")
+	s.Press("esc")
+	hasNot(t, s, "failed after 18 s")
+	w.happen(ops.Noticed{At: noon(), Text: "the link to web-2 flaps", Err: true})
+	s.Refresh()
+	has(t, s, "the link to web-2 flaps")
+}
+
+func TestMarkedHostsNarrowADeploy(t *testing.T) {
+	w := newWorld(scenes()["live"]...)
+	s := w.stage(t, 140, 40)
+	s.Press("space")
+	s.Press("space")
+	s.Press("D")
+	has(t, s, "web-1,web-2")
+	s.Press("ctrl+s")
+	if r := w.requests[0]; len(r.Hosts) != 2 || r.Hosts[1] != "web-2" {
+		t.Fatalf("planned %+v", r)
+	}
+}
+
+func TestDialogsTakeTheMouse(t *testing.T) {
+	w := newWorld(scenes()["deploying"]...)
+	s := w.stage(t, 100, 30)
+	s.Press("q")
+	for y, line := range strings.Split(plain(s.Frame()), "\n") {
+		if before, _, found := strings.Cut(line, "Leave it running"); found {
+			s.Send(tea.MouseClickMsg{X: len([]rune(before)) + 3, Y: y, Button: tea.MouseLeft})
+		}
+	}
+	if !s.Quit() || len(s.Outcome().Left) != 1 {
+		t.Fatal("the click did not leave it running")
+	}
+}

@@ -20,6 +20,7 @@ type overlay struct {
 	rect     rect
 	opened   time.Time
 	surprise bool
+	waiting  bool // only says that something is being looked up
 }
 
 // Private
@@ -32,9 +33,16 @@ func (m *Model) surprise(d kit.Dialog) {
 	m.overlay = overlay{dialog: d, opened: m.options.Now(), surprise: true}
 }
 
+// wait says what is being looked up.
+func (m *Model) wait() {
+	m.open(dialog.NewWaiting("planning " + m.planning.name))
+	m.overlay.waiting = true
+}
+
 // dismiss takes the dialog away; a question that waits comes up next.
 func (m *Model) dismiss() {
 	m.overlay = overlay{}
+	m.planning.give()
 	m.questions()
 }
 
@@ -52,7 +60,7 @@ func (m *Model) questions() {
 	if isQuestion && !asked(m.state.Questions, open.ID()) {
 		m.overlay = overlay{}
 	}
-	if m.overlay.dialog != nil {
+	if m.overlay.dialog != nil && !m.overlay.waiting {
 		return
 	}
 	for _, q := range m.state.Questions {
@@ -60,6 +68,9 @@ func (m *Model) questions() {
 			m.surprise(dialog.NewQuestion(q))
 			return
 		}
+	}
+	if m.planning.cancel != nil && m.overlay.dialog == nil {
+		m.wait() // the answer was what the plan waited for
 	}
 }
 
@@ -75,7 +86,11 @@ func (m *Model) toDialog(msg tea.Msg) tea.Cmd {
 	if intent != nil {
 		m.overlay = overlay{}
 	}
-	return tea.Batch(cmd, m.carryOut(intent))
+	deed := m.carryOut(intent)
+	if m.overlay.dialog == nil {
+		m.questions()
+	}
+	return tea.Batch(cmd, deed)
 }
 
 // Helpers
