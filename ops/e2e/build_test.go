@@ -42,7 +42,7 @@ func TestDeployBuildsWhatIsCommitted(t *testing.T) {
 		if failed.Exit != 1 {
 			t.Errorf("it exits %d", failed.Exit)
 		}
-		for _, text := range []string{"cannot find libvips.so.42", "exit code: 4", "deploy"} {
+		for _, text := range []string{"cannot find libvips.so.42", "exit code: 4", "what ran before"} {
 			if !strings.Contains(failed.Stderr, text) {
 				t.Errorf("it does not say %q:\n%s", text, failed.Output())
 			}

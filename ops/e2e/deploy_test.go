@@ -13,6 +13,7 @@ import (
 func TestVersionsChangeUnderLoad(t *testing.T) {
 	fleet := freshFleet(t)
 	p := newProject(t, fleet, "simple")
+	p.quick(t)
 	p.must(t, "setup", "-P", "--version", "v1")
 	runsOnly(t, fleet, "v1")
 
@@ -58,6 +59,7 @@ func TestVersionsChangeUnderLoad(t *testing.T) {
 func TestWorkerThatFailsIsExplainedAndLeavesTheOldOne(t *testing.T) {
 	fleet := freshFleet(t)
 	p := newProject(t, fleet, "simple")
+	p.edit(t, "config/deploy.yml", "service: fhirlinebot\n", "service: fhirlinebot\nreadiness_delay: 2\n")
 	p.must(t, "setup", "-P", "--version", "v1")
 	p.edit(t, "config/deploy.yml", "cmd: /app work", "cmd: sh -c 'echo no queue at redis:6379; exit 9'")
 	failed := p.run(t, "deploy", "-P", "--version", "v2")

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,6 +124,40 @@ func TestLockWithoutDetailsIsExplained(t *testing.T) {
 	lockIsFree(t, fleet)
 }
 
+// The other signals do the same, and a person reads how it ended.
+func TestSignalsEndWithWhatHostsRun(t *testing.T) {
+	fleet := freshFleet(t)
+	p := newProject(t, fleet, "simple")
+	p.quick(t)
+	p.must(t, "setup", "-P", "--version", "v1")
+	p.edit(t, "config/deploy.yml", "HEALTHY_AFTER: 0s", "HEALTHY_AFTER: 3s")
+	for version, sig := range map[string]syscall.Signal{"v2": syscall.SIGTERM, "v3": syscall.SIGHUP} {
+		cmd := p.command(t.Context(), "deploy", "-P", "--version", version)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the new version waits for its health", func() bool {
+			return slices.Contains(running(t, fleet.Host("vm2"), "fhirlinebot"), "fhirlinebot-web-"+version)
+		})
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // its exit code is looked at
+		if code := cmd.ProcessState.ExitCode(); code != 1 {
+			t.Errorf("after %s it exits %d", sig, code)
+		}
+		for _, text := range []string{"stopping at a safe point", "deploy " + version + " cancelled", "vm2 web " + version, "vm3 job v1", "mixed versions", "lock          released"} {
+			if !strings.Contains(stderr.String(), text) {
+				t.Errorf("after %s it does not say %q:\n%s", sig, text, stderr.String())
+			}
+		}
+		onePerPlace(t, fleet)
+		lockIsFree(t, fleet)
+	}
+}
+
 // A second interrupt does not wait: it says what is in flight and how to free
 // the lock.
 func TestSecondInterruptQuitsAndSaysWhatIsLeft(t *testing.T) {
@@ -144,8 +179,9 @@ func TestSecondInterruptQuitsAndSaysWhatIsLeft(t *testing.T) {
 		}
 	}
 	p.explainsAndReleases(t, "dead")
-	p.must(t, "deploy", "-P", "--version", "v2")
-	runsOnly(t, fleet, "v2")
+	p.edit(t, "config/deploy.yml", "HEALTHY_AFTER: 6s", "HEALTHY_AFTER: 0s")
+	p.must(t, "deploy", "-P", "--version", "v3")
+	runsOnly(t, fleet, "v3")
 	served(t, load)
 }
 
