@@ -73,6 +73,12 @@ func TestFixRewritesInPlace(t *testing.T) {
 		{"no line break at the end",
 			"servers: {web: {hosts: [h1], user: u}}\nbuilder: {arch: amd64}\nproxy: {app_host: a.com}",
 			"servers: {web: {hosts: [h1]}}\nbuilder: {arch: amd64}\nproxy: {host: a.com}\n\nssh:\n  user: u\n"},
+		{"line breaks of Windows",
+			"servers: [h1]\r\nbuilder: {arch: amd64}\r\nproxy:\r\n  app_host: a.com # x\r\n  response_timeout: 30s\r\n",
+			"servers: [h1]\r\nbuilder: {arch: amd64}\r\nproxy:\r\n  host: a.com # x\r\n  response_timeout: 30\r\n"},
+		{"anchors",
+			"servers: [h1]\nbuilder: {arch: amd64}\nx-env: &env\n  A: b\nproxy: &p\n  app_host: a.com\nenv:\n  clear:\n    <<: *env\n    C: d\n",
+			"servers: [h1]\nbuilder: {arch: amd64}\nx-env: &env\n  A: b\nproxy: &p\n  host: a.com\nenv:\n  clear:\n    <<: *env\n    C: d\n"},
 		{"other scripts",
 			"servers: [h1] # größe 東京\nbuilder: {arch: amd64}\nproxy: {path_prefix: /é, app_host: a.com} # é\n",
 			"servers: [h1] # größe 東京\nbuilder: {arch: amd64}\nproxy: {path_prefix: /é, host: a.com} # é\n"},
@@ -84,7 +90,11 @@ func TestFixRewritesInPlace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.TrimPrefix(fixed.Files[0].After, modernHead); got != test.after {
+			got := strings.TrimPrefix(strings.ReplaceAll(fixed.Files[0].After, "\r\n", "\n"), modernHead)
+			if strings.Contains(test.after, "\r\n") {
+				got = strings.ReplaceAll(got, "\n", "\r\n")
+			}
+			if got != test.after {
 				t.Errorf("got\n%s\nwant\n%s", got, test.after)
 			}
 			if len(fixed.ByHand)+len(fixed.Decisions) > 0 {

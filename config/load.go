@@ -240,6 +240,11 @@ func (d *document) config(examples schema) *Config {
 	c.builder = newBuilder(r.sub("builder"), c.Image(), c.registry.Server, d.options.Arch)
 	c.env, c.tags = newEnv(r.sub("env")), newEnvTags(r.sub("env"))
 	c.logging = newLogging(r.sub("logging"))
+	for _, key := range r.sub("ssh", "key_data").texts() {
+		if strings.Contains(key, "PRIVATE KEY") {
+			d.options.Redactor.Add(secret.New(key))
+		}
+	}
 	c.ssh, c.sshkit = newSSH(r.sub("ssh")), newSSHKit(r.sub("sshkit"))
 	c.output = newOutput(r.sub("output"))
 	c.roles = c.newRoles()

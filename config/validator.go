@@ -161,9 +161,7 @@ func (v *validator) unknownKeys(value, example Value, path string) {
 		}
 		unknown = append(unknown, e)
 		names = append(names, e.key.String())
-		if hint := v.keyHint(e, example, path); hint != "" {
-			hints = append(hints, hint)
-		}
+		hints = append(hints, v.keyHint(e, example, path))
 	}
 	switch len(unknown) {
 	case 0:
@@ -183,9 +181,9 @@ func (v *validator) keyHint(e entry, example Value, path string) string {
 		return fmt.Sprintf("line %d: YAML reads this key as %s, so quote it", e.key.at.Line, key)
 	}
 	if near := nearest(key, example); near != "" {
-		return fmt.Sprintf("%s: did you mean %s?", key, near)
+		return fmt.Sprintf("%s (line %d): did you mean %s?", key, e.key.at.Line, near)
 	}
-	return ""
+	return fmt.Sprintf("%s (line %d) means nothing here", key, e.key.at.Line)
 }
 
 // typed reports a value that is of none of the kinds.
