@@ -323,7 +323,7 @@ func oneLine(text string) string {
 func trips(s *live.Session) string {
 	total := 0
 	for _, st := range s.World.Trips() {
-		total += int(st.Sessions + st.Requests)
+		total += int(st.Waits)
 	}
 	return fmt.Sprintf("SSH round trips: %d", total)
 }
