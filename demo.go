@@ -16,6 +16,9 @@ import (
 	"binnacle/ui/cli"
 )
 
+// demoVersion is the version that waits in the demo's registry to be deployed.
+const demoVersion = "v3"
+
 // demo runs a fresh demo fleet: under the console, under one command, or for
 // others until it is interrupted. Nothing of it is left afterwards.
 func demo(ctx context.Context, program cli.Program, d cli.DemoRequest) (err error) {
@@ -36,7 +39,7 @@ func demo(ctx context.Context, program cli.Program, d cli.DemoRequest) (err erro
 	if err := fleet.WriteProject(project); err != nil {
 		return err
 	}
-	program.Dir, program.StateDir = project, run
+	program.Dir, program.StateDir, program.Prebuilt = project, run, demoVersion
 	if len(d.Args) > 0 {
 		if program.Run(ctx, d.Args) != 0 {
 			return cli.ErrFailed
@@ -46,7 +49,7 @@ func demo(ctx context.Context, program cli.Program, d cli.DemoRequest) (err erro
 	if !program.Terminal {
 		return errors.New("the console needs a terminal; run a command instead: binnacle demo -- status")
 	}
-	return program.Console(ctx, live.Options{Dir: project, StateDir: run})
+	return program.Console(ctx, live.Options{Dir: project, StateDir: run, Version: demoVersion, Prebuilt: true})
 }
 
 func serveDemo(ctx context.Context, program cli.Program, fleet *sim.Fleet, dir string) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"golang.org/x/term"
 
@@ -22,6 +23,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
+	debug.SetGCPercent(gcPercent)
 	program := cli.Program{
 		Catalog: operation.Catalog(), Version: version, StateDir: stateDir(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -31,6 +33,9 @@ func run(ctx context.Context, args []string) int {
 	program.Demo = func(ctx context.Context, d cli.DemoRequest) error { return demo(ctx, program, d) }
 	return program.Run(ctx, args)
 }
+
+// gcPercent trades a little time for memory: it is somebody's laptop.
+const gcPercent = 40
 
 // stateDir is where journals go: $XDG_STATE_HOME/binnacle, or its default.
 func stateDir() string {

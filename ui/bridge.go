@@ -16,7 +16,7 @@ const (
 	floor      = 33 * time.Millisecond  // something runs, or keys are pressed
 	readFloor  = 100 * time.Millisecond // somebody reads logs
 	idleFloor  = 250 * time.Millisecond // nobody pressed a key lately
-	awayFloor  = 500 * time.Millisecond // nor for a while
+	awayFloor  = time.Second            // nor for a while
 	otherFloor = time.Second            // the terminal says that it is not in front
 )
 

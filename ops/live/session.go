@@ -33,6 +33,9 @@ type Options struct {
 	Filter      config.Filter
 	Strict      bool
 	StateDir    string       // where journals go; none when empty
+	// Prebuilt says that images are in the registry already and cannot be built
+	// here, as on the demo fleet: every deploy skips build and push.
+	Prebuilt bool
 	Ask         remote.Asker // nil: nobody is there, unless OnScreen
 	OnScreen    bool         // questions go into the State, for a console
 	Log         *slog.Logger
@@ -217,6 +220,9 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		params[k] = v
 	}
 	params["roles"] = req.Roles
+	if s.options.Prebuilt {
+		params["skip-push"] = "true"
+	}
 	return ops.Input{
 		Config: cfg, Selection: selection, App: s.App, Version: version, AskedVersion: asked,
 		Fleet: s.Store.State().Fleet, Params: params, SkipHooks: req.SkipHooks, Now: s.World.Now(), Hex: randomHex,

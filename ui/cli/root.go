@@ -25,6 +25,7 @@ type Program struct {
 	Version  string // of Binnacle
 	Dir      string // the project's folder; the working folder when empty
 	StateDir string // where journals go
+	Prebuilt string // the version to deploy when none is named, on a fleet whose images are there already
 	Stdin    io.Reader
 	Stdout   io.Writer
 	Stderr   io.Writer
@@ -123,7 +124,10 @@ func (f *flags) bind(root *cobra.Command) {
 func (p Program) options(f *flags) live.Options {
 	o := live.Options{
 		Dir: p.Dir, File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir,
-		Filter: f.filter(),
+		Filter: f.filter(), Prebuilt: p.Prebuilt != "",
+	}
+	if o.Version == "" {
+		o.Version = p.Prebuilt
 	}
 	if p.Terminal && !f.json {
 		o.Ask = &prompt{program: p}
