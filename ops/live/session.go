@@ -32,14 +32,14 @@ type Options struct {
 	Version     string // --version
 	Filter      config.Filter
 	Strict      bool
-	StateDir    string       // where journals go; none when empty
+	StateDir    string // where journals go; none when empty
 	// Prebuilt says that images are in the registry already and cannot be built
 	// here, as on the demo fleet: every deploy skips build and push.
-	Prebuilt bool
-	Ask         remote.Asker // nil: nobody is there, unless OnScreen
-	OnScreen    bool         // questions go into the State, for a console
-	Log         *slog.Logger
-	KnownHosts  []string // in place of ssh_config's; for fleets that bring their own
+	Prebuilt   bool
+	Ask        remote.Asker // nil: nobody is there, unless OnScreen
+	OnScreen   bool         // questions go into the State, for a console
+	Log        *slog.Logger
+	KnownHosts []string // in place of ssh_config's; for fleets that bring their own
 }
 
 // Session is one open project: its configuration, the hosts behind it, what is
