@@ -20,10 +20,10 @@ func (c *Config) check() Errors {
 	v.required()
 	v.minimumVersion()
 	if c.RetainContainers() < 1 {
-		v.fail("retain_containers", "Must retain at least 1 container", "")
+		v.fail("retain_containers", "Must retain at least 1 container", "the running container counts: write 1 or more")
 	}
 	if service := c.root.sub("service"); service.Present() && (service.kind != String && service.kind != Symbol || !serviceName.MatchString(service.text)) {
-		v.fail("service", "Service name can only include alphanumeric characters, hyphens, and underscores", "")
+		v.fail("service", "Service name can only include alphanumeric characters, hyphens, and underscores", "it becomes part of container names")
 	}
 	v.hooks()
 	v.mergedProxies()
@@ -85,14 +85,14 @@ func (v *checker) servers() {
 		v.fail("servers", fmt.Sprintf("The primary_role %s isn't defined", c.PrimaryRoleName()),
 			"the roles are "+strings.Join(roleNames(c.roles), ", "))
 	case len(primary.hosts) == 0:
-		v.fail("servers", fmt.Sprintf("No servers specified for the %s primary_role", primary.name), "")
+		v.fail("servers", fmt.Sprintf("No servers specified for the %s primary_role", primary.name), "list its hosts as texts; numbers need quotes")
 	}
 	if c.root.sub("allow_empty_roles").truthy() {
 		return
 	}
 	for _, role := range c.roles {
 		if len(role.hosts) == 0 && role != primary {
-			v.fail("servers", fmt.Sprintf("No servers specified for the %s role. You can ignore this with allow_empty_roles: true", role.name), "")
+			v.fail("servers", fmt.Sprintf("No servers specified for the %s role. You can ignore this with allow_empty_roles: true", role.name), "list its hosts as texts; numbers need quotes")
 		}
 	}
 }
@@ -104,7 +104,7 @@ func (v *checker) minimumVersion() {
 		return
 	}
 	if minimum.truthy() && compareVersions(minimum.String(), KamalVersion) > 0 {
-		v.fail("minimum_version", fmt.Sprintf("Current version is %s, minimum required is %s", KamalVersion, minimum), "")
+		v.fail("minimum_version", fmt.Sprintf("Current version is %s, minimum required is %s", KamalVersion, minimum), "what only newer versions understand would be ignored")
 	}
 }
 
@@ -116,7 +116,7 @@ func (v *checker) hooks() {
 		}
 	}
 	if len(old) > 0 {
-		v.fail("hooks_path", fmt.Sprintf("Found %s, these should be renamed to (pre|post)-proxy-reboot", strings.Join(old, ", ")), "")
+		v.fail("hooks_path", fmt.Sprintf("Found %s, these should be renamed to (pre|post)-proxy-reboot", strings.Join(old, ", ")), "rename the files: Traefik has given way to kamal-proxy")
 	}
 }
 
@@ -154,7 +154,7 @@ func (v *checker) sslHosts() {
 		}
 	}
 	if len(order) > 0 {
-		v.fail("servers", "Different roles can't share the same host for SSL: "+strings.Join(order, ", "), "")
+		v.fail("servers", "Different roles can't share the same host for SSL: "+strings.Join(order, ", "), "give each role a host of its own below its proxy:")
 	}
 }
 
@@ -164,7 +164,7 @@ func (v *checker) localRegistry() {
 		return
 	}
 	if remote, err := url.Parse(c.builder.Remote); err != nil || remote.Scheme != "ssh" {
-		v.fail("builder", "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)", "")
+		v.fail("builder", "Local registry with remote builder requires an SSH URL (e.g., ssh://user@host)", "the remote has to reach your registry through that connection")
 	}
 }
 
@@ -192,7 +192,7 @@ func (v *checker) hooksOutput() {
 	output := v.config.root.sub("hooks_output")
 	report := func(level Value, where string) {
 		if text := level.String(); text != "quiet" && text != "verbose" {
-			v.fail("hooks_output", fmt.Sprintf("Invalid hooks_output '%s'%s, must be one of: quiet, verbose", text, where), "")
+			v.fail("hooks_output", fmt.Sprintf("Invalid hooks_output '%s'%s, must be one of: quiet, verbose", text, where), "write quiet or verbose")
 		}
 	}
 	switch output.kind {

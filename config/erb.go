@@ -19,20 +19,25 @@ func render(ctx context.Context, path, text string, options Options, env *enviro
 		return text, nil, nil
 	}
 	out := &output{}
+	at := func(line int) Position { return Position{File: path, Line: line, Column: tagColumn(text, line)} }
 	err := evaluate(ctx, path, text, options, env, out)
 	var beyond *beyondError
+	var problem *Error
 	switch {
 	case err == nil:
 		return out.text.String(), out.lines, nil
+	case errors.As(err, &problem):
+		problem.Position = at(problem.Line)
+		return "", nil, problem
 	case !errors.As(err, &beyond):
 		return "", nil, err
 	case options.Ruby == nil:
-		return "", nil, &Error{Position: Position{File: path, Line: beyond.line}, Problem: "this ERB needs Ruby: " + beyond.what,
+		return "", nil, &Error{Position: at(beyond.line), Problem: "this ERB needs Ruby: " + beyond.what,
 			Hint: "install ruby, or say it with ENV, backticks, if/else and strings"}
 	}
 	rendered, err := options.Ruby(ctx, Template{Path: path, Dir: options.Dir, Text: text, Env: env.added()})
 	if err != nil {
-		return "", nil, &Error{Position: Position{File: path, Line: beyond.line}, Problem: "ruby could not evaluate the template: " + err.Error(),
+		return "", nil, &Error{Position: at(beyond.line), Problem: "ruby could not evaluate the template: " + err.Error(),
 			Hint: "this line needs Ruby: " + beyond.what}
 	}
 	return rendered, alignLines(text, rendered), nil
@@ -148,7 +153,7 @@ type ruby struct {
 }
 
 func (r *ruby) fail(line int, format string, args ...any) error {
-	return &Error{Position: Position{File: r.path, Line: line}, Problem: fmt.Sprintf(format, args...)}
+	return &Error{Position: Position{File: r.path, Line: line}, Problem: fmt.Sprintf(format, args...), Hint: "change the template at this line, or what it needs"}
 }
 
 // shell is a backtick command: its output counts even when it fails.
@@ -203,6 +208,16 @@ func (r *ruby) readEnv(name string, overwrite bool) ([]secret.Entry, error) {
 }
 
 // Helpers
+
+// tagColumn is where the first tag of a line stands, counted from 1.
+func tagColumn(text string, line int) int {
+	for at := range strings.Lines(text) {
+		if line--; line == 0 {
+			return len([]rune(at[:max(strings.Index(at, "<%"), 0)])) + 1
+		}
+	}
+	return 1
+}
 
 // alignLines guesses where the lines of foreign output came from: equal lines pair
 // up in order, the others take the line of the last pair.

@@ -61,7 +61,7 @@ func TestTemplateBeyondTheSubset(t *testing.T) {
 			options := templateOptions(t)
 			_, _, err := render(t.Context(), "deploy.yml", template, options, newEnvironment(options))
 			var problem *Error
-			if !errors.As(err, &problem) || problem.Line < 2 || problem.Hint == "" {
+			if !errors.As(err, &problem) || problem.Line < 2 || problem.Column == 0 || problem.Hint == "" {
 				t.Fatalf("error %v, want one that names line 2 and a way out", err)
 			}
 			options.Ruby = func(_ context.Context, got Template) (string, error) {

@@ -28,6 +28,14 @@ func (e *Error) Kamal() string {
 	return e.Path + ": " + e.Problem
 }
 
+// Key is the key path that the problem is about, also where Kamal names none.
+func (e *Error) Key() string {
+	if e.Path == "" {
+		return e.section
+	}
+	return e.Path
+}
+
 // Error implements error: FILE:LINE:COLUMN: PATH: PROBLEM (HINT).
 func (e *Error) Error() string {
 	text := e.Kamal()

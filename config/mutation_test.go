@@ -65,6 +65,11 @@ func verdictOn(t *testing.T, examples schema, base Value, options Options, path,
 	problems := validate(root, options, examples)
 	c := d.config(examples)
 	problems = problems.with(c.check())
+	for _, p := range problems {
+		if p.Line == 0 || p.Column == 0 || p.File == "" || p.Hint == "" {
+			t.Errorf("%s: %s: no place or hint: %#v", path, value, p)
+		}
+	}
 	if len(problems) > 0 {
 		return problems[0].Kamal()
 	}

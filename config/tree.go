@@ -30,7 +30,7 @@ type source struct {
 func (s *source) parse() (err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			err = &Error{Position: Position{File: s.path}, Problem: fmt.Sprintf("the YAML reader gave up: %v", problem)}
+			err = &Error{Position: Position{File: s.path}, Problem: fmt.Sprintf("the YAML reader gave up: %v", problem), Hint: "simplify the file"}
 		}
 	}()
 	var document yaml.Node
@@ -38,7 +38,7 @@ func (s *source) parse() (err error) {
 		return s.syntaxError(err)
 	}
 	if len(document.Content) == 0 {
-		return &Error{Position: Position{File: s.path}, Problem: "the file is empty", Hint: "start with service:, image:, servers: and registry:"}
+		return &Error{Position: Position{File: s.path, Line: 1, Column: 1}, Problem: "the file is empty", Hint: "start with service:, image:, servers: and registry:"}
 	}
 	s.node = document.Content[0]
 	r := treeReader{source: s, open: map[*yaml.Node]bool{}}
@@ -67,7 +67,7 @@ func (s *source) syntaxError(err error) error {
 	place := Position{File: s.path}
 	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		place = s.position(line, 0)
+		place = s.position(line, firstColumn(s.rendered, line))
 		text = text[len(m[0]):]
 	}
 	hint := "the YAML is broken at or just before this line"
@@ -87,10 +87,10 @@ type treeReader struct {
 func (r *treeReader) read(node *yaml.Node) (Value, error) {
 	at := r.source.position(node.Line, node.Column)
 	if r.count++; r.count > maxNodes {
-		return Value{}, &Error{Position: at, Problem: "the aliases of this file expand to too much"}
+		return Value{}, &Error{Position: at, Problem: "the aliases of this file expand to too much", Hint: "write the values out"}
 	}
 	if r.open[node] {
-		return Value{}, &Error{Position: at, Problem: "this alias contains itself"}
+		return Value{}, &Error{Position: at, Problem: "this alias contains itself", Hint: "write the value out"}
 	}
 	r.open[node] = true
 	defer delete(r.open, node)
@@ -163,6 +163,16 @@ func (v *Value) mergeIn(value Value) {
 }
 
 // Helpers
+
+// firstColumn is where the text of a line begins, counted from 1.
+func firstColumn(text string, line int) int {
+	for at := range strings.Lines(text) {
+		if line--; line == 0 {
+			return len([]rune(at)) - len([]rune(strings.TrimLeft(at, " \t"))) + 1
+		}
+	}
+	return 1
+}
 
 func mergeable(value Value) bool {
 	if value.kind == Map {

@@ -151,9 +151,9 @@ func (v *validator) restart(options Value, path string) {
 	switch {
 	case !ok:
 	case policy.kind != String:
-		v.fail(policy.at, path, `should be a string. Use "no" to disable restarts`, "")
+		v.fail(policy.at, path, `should be a string. Use "no" to disable restarts`, "put it in quotes")
 	case !restartPolicies.MatchString(policy.text):
-		v.fail(policy.at, path, "should be no, always, unless-stopped, on-failure, or on-failure:N", "")
+		v.fail(policy.at, path, "should be no, always, unless-stopped, on-failure, or on-failure:N", "that is what `docker run --restart` takes")
 	}
 }
 
@@ -164,7 +164,7 @@ func (v *validator) aliases(aliases Value) {
 		switch {
 		case !v.typed(e.value, path, String):
 		case !aliasName.MatchString(name):
-			v.fail(e.key.at, path, fmt.Sprintf("Invalid alias name: '%s'. Must only contain lowercase letters, alphanumeric, hyphens and underscores.", name), "")
+			v.fail(e.key.at, path, fmt.Sprintf("Invalid alias name: '%s'. Must only contain lowercase letters, alphanumeric, hyphens and underscores.", name), "choose another name")
 		case kamalCommand(name):
 			v.fail(e.key.at, path, fmt.Sprintf("Alias '%s' conflicts with a built-in command.", name), "choose another name")
 		}
@@ -190,7 +190,7 @@ func (v *validator) builder(root Value) {
 		v.fail(at, "builder", "Builder arch not set", "write builder: {arch: amd64}, or arm64, or a list of both, as your servers are")
 	}
 	if builder.sub("pack").truthy() && len(arch.list) > 1 {
-		v.fail(arch.at, "builder", "buildpacks only support building for one arch", "")
+		v.fail(arch.at, "builder", "buildpacks only support building for one arch", "choose one architecture, or build with a Dockerfile")
 	}
 	if local := builder.sub("local"); local.IsFalse() && !builder.sub("remote").Present() {
 		v.fail(local.at, "builder", "Cannot disable local builds, no remote is set", "set remote: ssh://user@host")
@@ -225,7 +225,7 @@ func (v *validator) credential(value Value, path string, at Position) {
 		v.fail(at, path, "is required", "write the text, or a list with the name of a secret")
 	case value.kind == String, value.kind == List && len(value.list) == 1 && value.list[0].kind == String:
 	default:
-		v.fail(value.at, path, "should be a string or an array with one string (for secret lookup)", "")
+		v.fail(value.at, path, "should be a string or an array with one string (for secret lookup)", "write the text in quotes, or - NAME of one secret")
 	}
 }
 
@@ -258,7 +258,7 @@ func (v *validator) texts(root Value) {
 	}
 	level := root.sub("ssh", "log_level")
 	if level.stringish() && level.kind != Int && !slices.Contains([]string{"debug", "info", "warn", "error", "fatal", "unknown"}, strings.ToLower(level.String())) || level.kind == Symbol {
-		v.fail(level.at, "ssh/log_level", "should be debug, info, warn, error or fatal", "")
+		v.fail(level.at, "ssh/log_level", "should be debug, info, warn, error or fatal", "leave it out for fatal")
 	}
 	for _, e := range root.sub("aliases").entries {
 		if e.key.kind != String {

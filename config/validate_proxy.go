@@ -24,7 +24,7 @@ func (v *validator) proxy(proxy Value, path string, written bool) {
 	v.certificate(ssl, path)
 	run := proxy.sub("run")
 	if run.sub("publish").IsFalse() && (run.sub("bind_ips").Present() || run.sub("http_port").Present() || run.sub("https_port").Present()) {
-		v.fail(run.sub("publish").at, path, "Cannot set http_port, https_port or bind_ips when publish is false", "")
+		v.fail(run.sub("publish").at, path, "Cannot set http_port, https_port or bind_ips when publish is false", "remove them, or publish: false")
 	}
 }
 
@@ -36,9 +36,9 @@ func (v *validator) certificate(ssl Value, path string) {
 	}
 	certificate, key := ssl.sub("certificate_pem").Present(), ssl.sub("private_key_pem").Present()
 	if certificate && !key {
-		v.fail(ssl.at, path, "Missing private_key_pem setting (required when certificate_pem is present)", "")
+		v.fail(ssl.at, path, "Missing private_key_pem setting (required when certificate_pem is present)", "name the secret with the key")
 	}
 	if key && !certificate {
-		v.fail(ssl.at, path, "Missing certificate_pem setting (required when private_key_pem is present)", "")
+		v.fail(ssl.at, path, "Missing certificate_pem setting (required when private_key_pem is present)", "name the secret with the certificate")
 	}
 }

@@ -254,14 +254,20 @@ func typeHint(value Value, kinds []Kind) string {
 		return "there is nothing after the key: fill it in or remove the line"
 	case value.kind == Date || value.kind == Time:
 		return "YAML reads this as a date: quote it"
-	case want == Int && value.kind == String:
+	case want == Int:
 		return "write a whole number without quotes and without a unit"
-	case want == List && value.scalar():
+	case want == Bool && len(kinds) == 1:
+		return "write true or false without quotes"
+	case want == List:
 		return "write a list, one item per line after -"
-	case want == Map && value.scalar():
+	case want == Map:
 		return "write keys and values on indented lines below"
+	case value.kind == List:
+		return "write one text, not a list"
+	case value.kind == Map:
+		return "write one text, not keys and values"
 	default:
-		return ""
+		return "write a text, in quotes if in doubt"
 	}
 }
 
