@@ -41,6 +41,11 @@ func main() {
 }
 
 func run(ctx context.Context, out string) error {
+	for name, value := range person() {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
 	dir, err := os.MkdirTemp("", "binnacle-screenshots-")
 	if err != nil {
 		return err
@@ -70,6 +75,15 @@ func run(ctx context.Context, out string) error {
 	return nil
 }
 
+// person is who deploys in the pictures, as git reads it.
+func person() map[string]string {
+	return map[string]string{
+		"GIT_CONFIG_COUNT": "2",
+		"GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "ana",
+		"GIT_CONFIG_KEY_1": "user.email", "GIT_CONFIG_VALUE_1": "ana@example.com",
+	}
+}
+
 // shots are taken in order, on one fleet.
 func shots() []shot {
 	settled := func(st ops.State) bool {
@@ -94,7 +108,9 @@ func shots() []shot {
 	failed := func(st ops.State) bool {
 		return len(st.Tasks) > 0 && st.Tasks[len(st.Tasks)-1].Status == ops.Failed
 	}
-	done := func(st ops.State) bool { return len(st.Tasks) == 1 && st.Tasks[0].Status == ops.Done }
+	done := func(st ops.State) bool {
+		return len(st.Tasks) == 1 && st.Tasks[0].Status == ops.Done && len(st.Fleet.Versions(st.Fleet.Apps[0].ID)) == 1
+	}
 	deploy := func(version string) []string {
 		keys := append([]string{"D"}, strings.Split(version, "")...)
 		return append(keys, "down", "space", "ctrl+s", "see:risk", "tab", "tab", "enter")
