@@ -94,7 +94,10 @@ func (w *world) options() ui.Options {
 func (w *world) Output(ops.TaskID) *ops.Output { return nil }
 
 // tape is a LogSource with some lines.
-type tape struct{ ring *logs.Ring }
+type tape struct {
+	ring     *logs.Ring
+	selected logs.Selection // what is followed
+}
 
 func newTape() *tape {
 	t := &tape{ring: logs.NewRing(0)}
@@ -110,11 +113,11 @@ func newTape() *tape {
 	return t
 }
 
-func (t *tape) View() logs.View                  { return t.ring.View() }
-func (t *tape) Status() logs.Status              { return logs.Status{Rate: 14} }
-func (t *tape) Select(logs.Selection, logs.Span) {}
-func (t *tape) Update(ops.Fleet)                 {}
-func (t *tape) Poke()                            {}
+func (t *tape) View() logs.View                      { return t.ring.View() }
+func (t *tape) Status() logs.Status                  { return logs.Status{Rate: 14} }
+func (t *tape) Select(s logs.Selection, _ logs.Span) { t.selected = s }
+func (t *tape) Update(ops.Fleet)                     {}
+func (t *tape) Poke()                                {}
 
 func (w *world) stage(t testing.TB, width, height int) *ui.Stage {
 	t.Helper()

@@ -173,8 +173,8 @@ func (m *Model) show(id kit.PaneID) {
 	m.views = append(slices.DeleteFunc(m.views, func(v kit.PaneID) bool { return v == id }), id)
 }
 
-// back closes what is on top: a notice, a filter, a view, the full screen. At
-// the bottom it does nothing: esc never quits.
+// back closes what is on top: a notice, a filter, a view, the full screen, what
+// is pointed at. At the bottom it does nothing: esc never quits.
 func (m *Model) back() tea.Cmd {
 	switch id := m.current(); {
 	case m.notice.Text != "":
@@ -186,8 +186,8 @@ func (m *Model) back() tea.Cmd {
 		m.views = m.views[:len(m.views)-1]
 	case m.full:
 		m.full = false
-	case m.planning.cancel != nil:
-		m.planning.give()
+	case m.target != kit.Target{}:
+		m.target = kit.Target{} // logs follow the whole app again
 	}
 	return nil
 }

@@ -430,3 +430,23 @@ func TestDialogsTakeTheMouse(t *testing.T) {
 		t.Fatal("the click did not leave it running")
 	}
 }
+
+func TestLogsFollowWhatIsPointedAt(t *testing.T) {
+	w := newWorld(scenes()["live"]...)
+	s := w.stage(t, 140, 40)
+	all := w.logs.selected
+	s.Press("j")
+	if w.logs.selected.Equal(all) {
+		t.Error("the logs do not follow the host under the cursor")
+	}
+	s.Press("esc")
+	if !w.logs.selected.Equal(all) {
+		t.Error("the logs do not follow the whole app after esc")
+	}
+	s.Press("2")
+	s.Press("l")
+	has(t, s, "4 Logs")
+	if w.logs.selected.Equal(all) {
+		t.Error("l on a container follows everything")
+	}
+}

@@ -45,13 +45,13 @@ func hostile() []ops.Event {
 }
 
 func TestEveryPaneAtEverySize(t *testing.T) {
-	sizes := [][2]int{{1, 1}, {3, 2}, {20, 5}, {24, 8}, {40, 12}, {79, 23}, {80, 24}, {80, 50}, {99, 18}, {100, 18}, {120, 34}, {200, 50}, {300, 100}}
+	sizes := [][2]int{{1, 1}, {3, 2}, {20, 5}, {40, 12}, {80, 24}, {80, 50}, {99, 18}, {100, 18}, {200, 50}, {300, 100}}
 	keys := [][]string{
 		{}, {"2"}, {"3"}, {"4"}, {"5"}, {"6"}, {"f"}, {"d"}, {"2", "d"}, {"?"}, {":"}, {"/"}, {"L"}, {"R"}, {"D"}, {"q"}, {"2", "/", "w", "enter"},
 		{":", "r", "e", "m", "o", "v", "e", "enter"},
 	}
 	for name, events := range map[string][]ops.Event{
-		"empty": nil, "deploying": scenes()["deploying"], "dead lock": scenes()["deadlock"], "hostile": hostile(), "big": big(60),
+		"empty": nil, "deploying": scenes()["deploying"], "dead lock": scenes()["deadlock"], "hostile": hostile(), "big": big(30),
 	} {
 		w := newWorld(events...)
 		w.plan = ops.Plan{Title: strings.Repeat("a long title ", 12), Risk: ops.DataLoss, Effects: []ops.Effect{
@@ -88,7 +88,7 @@ func TestHostileTextDoesNotReachTheTerminal(t *testing.T) {
 // resized; nothing may panic, and every frame keeps its shape.
 func TestMonkey(t *testing.T) {
 	for seed := range uint64(4) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { monkey(t, rand.New(rand.NewPCG(seed, 7)), 600*time.Millisecond) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { monkey(t, rand.New(rand.NewPCG(seed, 7)), 500*time.Millisecond) })
 	}
 }
 
