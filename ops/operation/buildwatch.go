@@ -78,6 +78,7 @@ func (w *buildWatch) explain(err error) error {
 		return err
 	}
 	told := *known
+	told.Cause = w.plain(known.Cause)
 	if w.failed != "" {
 		told.Summary = "build: " + w.failed
 	}
@@ -88,6 +89,21 @@ func (w *buildWatch) explain(err error) error {
 }
 
 // Private
+
+// plain takes the progress records out of a failure. In their base64 a secret
+// that the build printed would not be recognised.
+func (w *buildWatch) plain(cause error) error {
+	var exit *ops.ExitError
+	if !errors.As(cause, &exit) {
+		return cause
+	}
+	readable := *exit
+	readable.Output = ""
+	if w.failed == "" {
+		readable.Output = strings.Join(w.logs[max(0, len(w.logs)-3):], "\n")
+	}
+	return &readable
+}
 
 func (w *buildWatch) log(data string) {
 	text, err := base64.StdEncoding.DecodeString(data)

@@ -25,6 +25,11 @@ func Details() ops.Operation {
 					if err != nil {
 						return &ops.Error{Host: host, Command: line.String(), Cause: err}
 					}
+					for i, c := range containers {
+						if found, err := r.Docker().InspectContainer(ctx, c.ID); err == nil { // it may be gone meanwhile
+							containers[i].Started = found.Started
+						}
+					}
 					r.Result(s.table(containers, r.Now()))
 					return nil
 				}}

@@ -189,11 +189,8 @@ func (p *printer) failure(e ops.TaskFinished) {
 	}
 	_, _ = fmt.Fprintf(p.err, "\n%s %s %s\n", mark(e.Status), p.plan.Title, word)
 	printFailures(p.err, e.Errors)
-	switch {
-	case len(e.Serving) > 0:
+	if len(e.Serving) > 0 {
 		_, _ = fmt.Fprintln(p.err, "  serving now   "+servingText(e.Serving))
-	case p.plan.Locks && e.Lock == "":
-		_, _ = fmt.Fprintln(p.err, "  serving now   what ran before: it ended before it took the lock")
 	}
 	if e.Lock != "" {
 		_, _ = fmt.Fprintln(p.err, "  lock          "+e.Lock)
