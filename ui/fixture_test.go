@@ -36,6 +36,7 @@ type world struct {
 	busy      error
 	plan      ops.Plan
 	logs      *tape
+	saves     string // folder for saved files
 	during    func() // happens while a plan is made
 }
 
@@ -121,7 +122,12 @@ func (t *tape) Poke()                                {}
 
 func (w *world) stage(t testing.TB, width, height int) *ui.Stage {
 	t.Helper()
-	s, err := ui.NewStage(t.Context(), w.options(), width, height)
+	o := w.options()
+	o.SaveDir = w.saves
+	if o.SaveDir == "" {
+		o.SaveDir = t.TempDir()
+	}
+	s, err := ui.NewStage(t.Context(), o, width, height)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -448,5 +449,22 @@ func TestLogsFollowWhatIsPointedAt(t *testing.T) {
 	has(t, s, "4 Logs")
 	if w.logs.selected.Equal(all) {
 		t.Error("l on a container follows everything")
+	}
+}
+
+func TestSavedFilesAreNew(t *testing.T) {
+	w := newWorld(scenes()["live"]...)
+	w.saves = t.TempDir()
+	s := w.stage(t, 140, 40)
+	s.Press("4")
+	s.Press("ctrl+s")
+	has(t, s, "saved ")
+	s.Press("ctrl+s")
+	files, err := os.ReadDir(w.saves)
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	if info, err := files[0].Info(); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }

@@ -57,7 +57,11 @@ func TestEveryPaneAtEverySize(t *testing.T) {
 		w.plan = ops.Plan{Title: strings.Repeat("a long title ", 12), Risk: ops.DataLoss, Effects: []ops.Effect{
 			{Label: "a label that is long", Text: strings.Repeat("words and words ", 30), Warn: true},
 		}}
-		for _, press := range keys {
+		w.saves = t.TempDir()
+		for i, press := range keys {
+			if i > 6 && name != "hostile" && name != "deploying" {
+				break // dialogs do not depend on these fleets
+			}
 			s := w.stage(t, 80, 24)
 			for _, k := range press {
 				s.Press(k)
