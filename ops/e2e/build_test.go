@@ -42,10 +42,13 @@ func TestDeployBuildsWhatIsCommitted(t *testing.T) {
 		if failed.Exit != 1 {
 			t.Errorf("it exits %d", failed.Exit)
 		}
-		for _, text := range []string{"cannot find libvips.so.42", "exit code: 4", "what ran before"} {
+		for _, text := range []string{"cannot find libvips.so.42", "exit code: 4", "serving now   vm1 web " + revision} {
 			if !strings.Contains(failed.Stderr, text) {
 				t.Errorf("it does not say %q:\n%s", text, failed.Output())
 			}
+		}
+		if strings.Contains(failed.Stderr, "vertex") {
+			t.Errorf("it shows the progress records of the build:\n%s", failed.Stderr)
 		}
 	})
 	t.Run("an interrupt while it builds", func(t *testing.T) {
@@ -122,6 +125,16 @@ func TestHooksSeeTheRunAndCanStopIt(t *testing.T) {
 	if got := running(t, fleet.Host("vm1"), "fhirlinebot"); len(got) != 1 || got[0] != "fhirlinebot-web-v2" {
 		t.Errorf("vm1 runs %v", got)
 	}
+	p.write(t, ".kamal/hooks/pre-deploy", "#!/bin/sh\necho begun\nsleep 60\n", 0o700)
+	run := p.start(t, "deploy", "-P", "--version", "v3")
+	run.until("the hook runs", func(rec ops.Record) bool { return rec.Text == "begun" })
+	run.signal(syscall.SIGINT)
+	asked := time.Now()
+	if code := run.wait(); code != 1 || time.Since(asked) > 15*time.Second {
+		t.Errorf("interrupted in a hook it exits %d after %s\n%s", code, time.Since(asked), run.transcript())
+	}
+	lockIsFree(t, fleet)
+
 	p.seen(t)
 	p.must(t, "deploy", "-P", "--version", "v3", "-H")
 	runsOnly(t, fleet, "v3")

@@ -59,12 +59,23 @@ func plantedSecrets(t *testing.T, fleet *lab.Fleet) map[string]planted {
 	}
 }
 
-// marksOf are the texts by which a secret would be recognised.
+// marksOf are the texts by which a secret would be recognised: as it is, and
+// within the base64 of a longer text, wherever it begins there.
 func (p planted) marksOf() []string {
-	if len(p.marks) > 0 {
-		return p.marks
+	marks := p.marks
+	if len(marks) == 0 {
+		marks = []string{p.value[strings.Index(p.value, "mark"):][:6]}
 	}
-	return []string{p.value[strings.Index(p.value, "mark"):][:6]}
+	for _, mark := range slices.Clone(marks) {
+		if len(mark) < 6 {
+			continue // so little of base64 is found by chance
+		}
+		for shift := range 3 {
+			text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", shift) + mark))
+			marks = append(marks, text[(shift*8+5)/6:len(text)-1])
+		}
+	}
+	return marks
 }
 
 // What is secret is neither printed nor recorded nor put into the arguments of
@@ -98,7 +109,7 @@ func TestSecretsAreSeenNowhere(t *testing.T) {
 	p.edit(t, "config/deploy.yml", "cmd: /app work", "cmd: sh -c 'echo $JOB_TOKEN $DATABASE_URL; echo \"$PEM\"; echo \"$QUOTED $DOLLARS\"; exit 9'")
 	run(1, "deploy", "-v", "-P", "--version", "v3")
 	run(1, "deploy", "-P", "--version", "bad", "--json")
-	p.edit(t, "Dockerfile", "cat /run/secrets/BUILD_TOKEN", "cat /run/secrets/BUILD_TOKEN; exit 5")
+	p.edit(t, "Dockerfile", "BUILD_TOKEN)\"'", "BUILD_TOKEN)\"; exit 5'")
 	p.sh(t, "git commit --quiet --all --message 'A build that fails'")
 	run(1, "deploy")
 	run(1, "deploy", "-v")
@@ -183,7 +194,7 @@ func (p *project) plant(t *testing.T, secrets map[string]planted) {
 		"service: fhirlinebot\n", "service: fhirlinebot\nreadiness_delay: 0\n",
 		p.fleet.SSHConfig()+"\n", p.fleet.SSHConfig()+"\n  key_data:\n    - SSH_KEY\n")
 	p.edit(t, "Dockerfile", "COPY app /app\n",
-		"COPY app /app\nARG TOKEN\nRUN --mount=type=secret,id=BUILD_TOKEN /bin/sh -c 'cat /run/secrets/BUILD_TOKEN'\n")
+		"COPY app /app\nARG TOKEN\nRUN --mount=type=secret,id=BUILD_TOKEN /bin/sh -c 'echo \"the token is $(cat /run/secrets/BUILD_TOKEN)\"'\n")
 	p.write(t, ".gitignore", "values\nvault\n.kamal\nseen\n", 0o600)
 	p.sh(t, "git rm -rq --cached .kamal; git add --all; git commit --quiet --message 'With secrets'")
 }

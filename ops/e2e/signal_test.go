@@ -71,9 +71,7 @@ func TestInterruptLeavesAServingApp(t *testing.T) {
 				t.Errorf("the task ends as %s\n%s", end.Status, run.transcript())
 			}
 			lockIsFree(t, fleet)
-			if moment.step != "connect/vm1" && moment.step != "pull/vm1" {
-				tellsWhatRuns(t, fleet, end.Serving)
-			}
+			tellsWhatRuns(t, fleet, end.Serving)
 			onePerPlace(t, fleet)
 		})
 	}
@@ -100,7 +98,7 @@ func TestKilledRunIsExplainedAndTakenOver(t *testing.T) {
 			pid := run.cmd.Process.Pid
 			// A command that was sent before the kill still runs on the host.
 			look := "for n in 1 2 3 4 5; do test -f .kamal/lock-fhirlinebot/details && echo held && exit; sleep 0.1; done"
-			held := exec(t, fleet.Host("vm1"), look) == "held"
+			held := exec(t, fleet.Host("vm1"), "%s", look) == "held"
 			if unlocked := moment.step == "connect/vm1" || moment.step == "pull/vm1"; held == unlocked && moment.step != "lock" {
 				t.Errorf("the lock is held: %v", held)
 			}
@@ -123,6 +121,29 @@ func TestLockWithoutDetailsIsExplained(t *testing.T) {
 	p.quick(t)
 	exec(t, fleet.Host("vm1"), "mkdir -p .kamal/lock-fhirlinebot")
 	p.explainsAndReleases(t, "without details")
+	lockIsFree(t, fleet)
+}
+
+// A worker whose readiness is awaited makes room for the one before it.
+func TestInterruptedWorkerGoesBack(t *testing.T) {
+	fleet := freshFleet(t)
+	p := newProject(t, fleet, "simple")
+	p.quick(t)
+	p.must(t, "setup", "-P", "--version", "v1")
+	p.edit(t, "config/deploy.yml", "readiness_delay: 0", "readiness_delay: 30")
+	run := p.start(t, "deploy", "-P", "--version", "v2")
+	run.until("the readiness delay", func(rec ops.Record) bool {
+		return rec.Step == "boot/job/vm3/health" && strings.Contains(rec.Text, "readiness delay")
+	})
+	run.signal(syscall.SIGINT)
+	if code := run.wait(); code != 1 {
+		t.Errorf("it exits %d\n%s", code, run.transcript())
+	}
+	if got := running(t, fleet.Host("vm3"), "fhirlinebot"); !slices.Equal(got, []string{"fhirlinebot-job-v1"}) {
+		t.Errorf("vm3 runs %v", got)
+	}
+	tellsWhatRuns(t, fleet, run.result().Serving)
+	onePerPlace(t, fleet)
 	lockIsFree(t, fleet)
 }
 
