@@ -169,11 +169,8 @@ func (p *place) inspectEnded(ctx context.Context, r *ops.Run) (ops.Inspection, e
 	const looks, pause = 20, 150 * time.Millisecond
 	for n := 1; ; n++ {
 		c, err := r.Docker().InspectContainer(ctx, p.name())
-		if err != nil || c.State != "running" || c.Restarts == 0 || n == looks {
+		if err != nil || c.State != "running" || c.Restarts == 0 || n == looks || r.World.Sleep(ctx, pause) != nil {
 			return c, err
-		}
-		if r.World.Sleep(ctx, pause) != nil {
-			return c, nil
 		}
 	}
 }

@@ -248,10 +248,11 @@ func (s scenario) checkPlaces(t *testing.T, b *bench, f fault, mode string) {
 		for _, host := range role.Hosts() {
 			running := b.running(host, role.Name())
 			noStop := mode != "cancel" && f.host == host && strings.HasPrefix(f.what, "docker stop")
-			if len(running) != 1 && !(noStop && len(running) == 2) {
+			if len(running) != 1 && (!noStop || len(running) != 2) {
 				t.Errorf("%s on %s runs %v, want one container", role.Name(), host, running)
 			}
-			if name := role.ContainerName("v2"); !b.has(host, name) && !(f.host == host && strings.Contains(f.what, "rename") && mode != "cancel") {
+			mayLack := mode != "cancel" && f.host == host && strings.Contains(f.what, "rename")
+			if name := role.ContainerName("v2"); !mayLack && !b.has(host, name) {
 				t.Errorf("%s on %s has no container called %s any more", role.Name(), host, name)
 			}
 			if !role.Proxied() {
