@@ -1,7 +1,7 @@
 // Package e2e holds the tests that run against a real fleet: real sshd, real
 // dockerd, a real registry. They are behind a build tag:
 //
-//	go test -tags e2e ./ops/e2e
+//	go test -tags e2e -timeout 30m ./ops/e2e
 //
 // One fleet is started for all tests and removed after them, with what a run
 // that was killed before left. Without a Docker engine the tests are left out
@@ -18,7 +18,9 @@
 // Command fleet puts the same fleet up for people.
 //
 // A test gets an empty fleet from freshFleet, a project from
-// (*lab.Fleet).Project, and runs binnacle in it with (*lab.Fleet).Run.
+// (*lab.Fleet).Project, and runs binnacle in it with (*lab.Fleet).Run; those of
+// the program itself use the type project. BINNACLE_BENCH=1 makes TestSpeed
+// measure.
 //
 // It may import every package of the program; nothing imports it.
 package e2e
