@@ -32,6 +32,7 @@ type Model struct {
 	now     time.Time
 	sent    time.Time     // last state message
 	touched time.Time     // last key
+	resizes int           // sizes so far
 	ticking time.Duration // pace of the clock that runs
 	clock   int           // its number
 
@@ -143,7 +144,9 @@ func (m *Model) View() tea.View {
 func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.width, m.height = msg.Width, msg.Height
+		return m.resized(msg)
+	case rested:
+		return m.rested(msg)
 	case tea.BackgroundColorMsg:
 		if !m.options.FixedTheme {
 			m.options.Theme.Dark = msg.IsDark()

@@ -34,19 +34,19 @@ func TestTheConsoleByItsKeys(t *testing.T) {
 	s.await("[1 Hosts 3")
 	s.shot("overview-80x24")
 	s.resize(200, 50)
-	s.await("Accessories 1", "Logs")
+	s.await("├─ 3 Accessories 1", "├─ 4 Logs", strings.Repeat("─", 100))
 	s.shot("overview-200x50")
-
 	s.resize(120, 34)
+	s.await("├─ 3 Accessories 1", "├─ 4 Logs")
 	s.keys("D")
 	s.await("skip-push")
 	s.keys("v", "2", "Down", "Space", "C-s")
 	s.await("v2 in place of v1", "Cancel")
 	s.shot("confirm")
-	s.keys("Tab", "Tab", "Enter")
+	s.choose("Deploy")
 	s.await("health check and switch")
 	s.shot("deploying")
-	s.await("done after", "lock free")
+	s.await("done in", "lock free")
 	s.shot("deployed")
 	p.serves(t, "v2")
 
@@ -57,8 +57,8 @@ func TestTheConsoleByItsKeys(t *testing.T) {
 	s.shot("picker")
 	s.keys("Enter")
 	s.await("v1 in place of v2", "Cancel")
-	s.keys("Tab", "Enter")
-	s.await("rollback to v1", "done after", "lock free")
+	s.choose("Rollback")
+	s.await("rollback to v1", "done in", "lock free")
 	s.shot("rolled-back")
 	s.resize(80, 24)
 	s.shot("rolled-back-80x24")
@@ -71,7 +71,7 @@ func TestTheConsoleByItsKeys(t *testing.T) {
 func (p *project) serves(t *testing.T, version string) {
 	t.Helper()
 	for _, h := range p.fleet.Hosts()[:2] {
-		out, err := h.Exec(t.Context(), "docker exec kamal-proxy true; docker ps --format '{{.Names}}' --filter label=role=web")
+		out, err := h.Exec(t.Context(), "docker ps --format '{{.Names}}' --filter label=role=web")
 		if err != nil || strings.TrimSpace(out) != "fhirlinebot-web-"+version {
 			t.Errorf("%s runs %q (%v), want version %s alone", h.Name, out, err, version)
 		}
@@ -120,6 +120,21 @@ func (s *screen) keys(keys ...string) {
 	for _, k := range keys {
 		s.tmux("send-keys", "-t", "console", k)
 	}
+}
+
+// choose moves to a button and presses it. A dialog that has just opened takes
+// no keys, so it looks where the cursor is.
+func (s *screen) choose(button string) {
+	s.t.Helper()
+	for range 40 {
+		if strings.Contains(s.frame(), "[ "+button+" ]") {
+			s.keys("Enter")
+			return
+		}
+		s.keys("Tab")
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Fatalf("no button %s on\n%s", button, s.frame())
 }
 
 func (s *screen) resize(width, height int) {

@@ -89,7 +89,7 @@ func (s *story) targetEffects() []ops.Effect {
 		}
 		out := []ops.Effect{{Label: "from", Text: fmt.Sprintf("containers created %s", t.Created.UTC().Format(time.DateTime+" UTC"))}}
 		if t.Digest != "" {
-			out = append(out, ops.Effect{Label: "image", Text: t.Digest})
+			out = append(out, ops.Effect{Label: "image", Text: shortDigest(t.Digest)})
 		}
 		if t.Mixed {
 			out = append(out, ops.Effect{Label: "image", Text: "hosts have different images under this version", Warn: true})
@@ -110,6 +110,15 @@ func haveText(in ops.Input) string {
 		return ""
 	}
 	return " (complete: " + strings.Join(have, ", ") + ")"
+}
+
+// shortDigest is a digest as registries show it: enough to compare by eye.
+func shortDigest(digest string) string {
+	const shown = len("sha256:") + 12
+	if len(digest) > shown {
+		return digest[:shown]
+	}
+	return digest
 }
 
 func orNone(versions []string) string {
