@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,9 +71,11 @@ func Load(ctx context.Context, o Options) (*config.Config, []config.Warning, *se
 
 // ConfigOptions are what config.Load and config.Fix need for a project here.
 func ConfigOptions(ctx context.Context, o Options, redactor *secret.Redactor) config.Options {
+	env := &templateEnv{destination: o.Destination}
 	return config.Options{
 		File: o.File, Dir: o.Dir, Destination: o.Destination, Version: o.Version, Strict: o.Strict,
-		Run:      func(ctx context.Context, command string) (string, error) { return shell(ctx, o.Dir, command) },
+		Run:      func(ctx context.Context, command string) (string, error) { return shell(ctx, o.Dir, command, env.list()...) },
+		Setenv:   env.set,
 		Ruby:     rubyEvaluator(),
 		Git:      func() (config.Git, error) { return git(ctx, o.Dir) },
 		Redactor: redactor,
@@ -330,9 +333,34 @@ func randomHex(n int) string {
 	return hex.EncodeToString(buf)[:n]
 }
 
-func shell(ctx context.Context, dir, command string) (string, error) {
+// templateEnv is the environment of commands in templates and secrets files:
+// the destination, and what templates put into ENV.
+type templateEnv struct {
+	destination string
+
+	mu  sync.Mutex
+	own []string
+}
+
+func (e *templateEnv) set(name, value string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.own = append(e.own, name+"="+value)
+}
+
+func (e *templateEnv) list() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := slices.Clone(e.own)
+	if e.destination != "" {
+		out = append(out, "KAMAL_DESTINATION="+e.destination)
+	}
+	return out
+}
+
+func shell(ctx context.Context, dir, command string, env ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	cmd.WaitDelay = time.Second
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/muesli/cancelreader"
 	"golang.org/x/term"
 
 	"binnacle/ops"
@@ -58,7 +59,12 @@ func (s *Shell) Run() error {
 			return err
 		}
 		defer func() { _ = term.Restore(int(file.Fd()), before) }()
-		pty.Size = sizeOf(file)
+		keys, err := cancelreader.NewReader(file) // so that no key press is swallowed after the session
+		if err != nil {
+			return err
+		}
+		defer func() { _ = keys.Close() }()
+		pty.Stdin, pty.Size = keys, sizeOf(file)
 		stop := followSize(file, resize)
 		defer stop()
 	}
