@@ -119,11 +119,11 @@ func (l look) with(params ansi.Params) look {
 			}
 			i += n - 1
 		case p >= 30 && p <= 37:
-			l.fg = ansi.BasicColor(p - 30) //nolint:gosec // within the range
+			l.fg = ansi.BasicColor(p - 30)
 		case p >= 90 && p <= 97:
-			l.fg = ansi.BasicColor(p - 90 + 8) //nolint:gosec // within the range
+			l.fg = ansi.BasicColor(p - 90 + 8)
 		case p >= 40 && p <= 47:
-			l.bg = ansi.BasicColor(p - 40) //nolint:gosec // within the range
+			l.bg = ansi.BasicColor(p - 40)
 		}
 	}
 	return l

@@ -70,7 +70,7 @@ type timeoutError struct{ after time.Duration }
 func (t *timeoutError) Error() string { return fmt.Sprintf("no answer within %s", t.after) }
 func (t *timeoutError) Timeout() bool { return true }
 func (t *timeoutError) Is(target error) bool {
-	return target == context.DeadlineExceeded //nolint:errorlint // Is compares identities
+	return target == context.DeadlineExceeded
 }
 
 // answer is what Docker said, in our words, with what it means to a program.

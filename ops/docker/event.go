@@ -38,7 +38,7 @@ func (e *Engine) Events(ctx context.Context, filter EventFilter, opened func(), 
 		// The client's goroutine is over once it has closed its error channel.
 		defer func() {
 			cancel()
-			for range stream.Err { //nolint:revive // drained for its end
+			for range stream.Err {
 			}
 		}()
 		select {

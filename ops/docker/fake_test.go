@@ -69,7 +69,7 @@ func TestEngineIsReplaced(t *testing.T) {
 	go server.Serve(p) //nolint:errcheck // ends with the test
 	t.Cleanup(func() { close(p.done); _ = server.Close() })
 	e := docker.New("vm2", p.dial)
-	defer e.Close() //nolint:errcheck // pipes
+	defer e.Close()
 	for _, v := range []string{"1.41", "1.50", "1.44"} {
 		version.Store(v)
 		_, err := e.ListContainers(t.Context())
@@ -270,7 +270,7 @@ func TestParallelReadsAgreeOnce(t *testing.T) {
 	go server.Serve(p) //nolint:errcheck // ends with the test
 	t.Cleanup(func() { close(p.done); _ = server.Close() })
 	e := docker.New("vm2", p.dial)
-	defer e.Close() //nolint:errcheck // pipes
+	defer e.Close()
 	errs := make(chan error, 20)
 	for i := range cap(errs) {
 		go func() {

@@ -28,7 +28,7 @@ func (e *Engine) Pull(ctx context.Context, ref string, auth ops.RegistryAuth, pr
 		if err != nil {
 			return err
 		}
-		defer stream.Close() //nolint:errcheck // read to its end, or given up
+		defer stream.Close()
 		fold := newPullFold()
 		var last ops.Progress
 		for m, err := range stream.JSONMessages(ctx) {

@@ -55,7 +55,7 @@ func (e *Engine) Logs(ctx context.Context, name string, options LogOptions, line
 		if err != nil {
 			return err
 		}
-		defer stream.Close() //nolint:errcheck // read to its end, or given up
+		defer stream.Close()
 		if err := readLog(stream, line); err != nil {
 			return errors.Join(ctx.Err(), err)
 		}

@@ -45,17 +45,17 @@ func (f *pullFold) layer(m jsonstream.Message) {
 		l = &layer{}
 		f.layers[m.ID] = l
 	}
-	switch {
-	case m.Status == "Already exists":
+	switch m.Status {
+	case "Already exists":
 		l.sized, l.complete = true, true
-	case m.Status == "Downloading":
+	case "Downloading":
 		l.download(m.Progress)
-	case m.Status == "Verifying Checksum", m.Status == "Download complete":
+	case "Verifying Checksum", "Download complete":
 		l.current, l.sized = max(l.current, l.total), true
-	case m.Status == "Extracting": // counts the same bytes once more
+	case "Extracting": // counts the same bytes once more
 		l.download(m.Progress)
 		l.current, l.sized, l.extracting = max(l.current, l.total), true, true
-	case m.Status == "Pull complete":
+	case "Pull complete":
 		l.current, l.sized, l.complete, l.extracting = max(l.current, l.total), true, true, false
 	}
 }

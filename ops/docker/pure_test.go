@@ -100,7 +100,7 @@ func TestReadLog(t *testing.T) {
 	frame := func(stream byte, text string) string {
 		header := make([]byte, 8)
 		header[0] = stream
-		binary.BigEndian.PutUint32(header[4:], uint32(len(text))) //nolint:gosec // short
+		binary.BigEndian.PutUint32(header[4:], uint32(len(text)))
 		return string(header) + text
 	}
 	for _, test := range []struct {

@@ -58,7 +58,7 @@ var program = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "program")
 	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "./testdata/program")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -80,7 +80,7 @@ var pulled = sync.OnceValues(func() (string, error) {
 	registry.push("app", "v1", map[string]string{"binnacle.test": everything, "service": "shop"}, layer)
 	made.Store(true)
 	e := docker.New("vm1", func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "unix", socket) })
-	defer e.Close() //nolint:errcheck // a local socket
+	defer e.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return registry.ref("app", "v1"), e.Pull(ctx, registry.ref("app", "v1"), ops.RegistryAuth{}, nil)
@@ -126,7 +126,7 @@ func clean(label string) error {
 	if err != nil {
 		return err
 	}
-	defer api.Close() //nolint:errcheck // a local socket
+	defer api.Close()
 	mine := client.Filters{}.Add("label", "binnacle.test="+label)
 	containers, err := api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: mine})
 	if err != nil {

@@ -25,7 +25,7 @@ func (e *Engine) Stats(ctx context.Context, name string) (Sample, error) {
 		if err != nil {
 			return err
 		}
-		defer got.Body.Close() //nolint:errcheck // one document, read whole
+		defer got.Body.Close()
 		var stats container.StatsResponse
 		if err := json.NewDecoder(got.Body).Decode(&stats); err != nil {
 			return err
@@ -59,7 +59,7 @@ func sampled(s *container.StatsResponse) Sample {
 		}
 	}
 	return Sample{
-		At: s.Read, CPU: time.Duration(s.CPUStats.CPUUsage.TotalUsage), //nolint:gosec // nanoseconds of 292 years
-		Memory: int64(used), Limit: int64(s.MemoryStats.Limit), //nolint:gosec // bytes of a real machine
+		At: s.Read, CPU: time.Duration(s.CPUStats.CPUUsage.TotalUsage),
+		Memory: int64(used), Limit: int64(s.MemoryStats.Limit),
 	}
 }

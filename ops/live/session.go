@@ -74,7 +74,9 @@ func ConfigOptions(ctx context.Context, o Options, redactor *secret.Redactor) co
 	env := &templateEnv{destination: o.Destination}
 	return config.Options{
 		File: o.File, Dir: o.Dir, Destination: o.Destination, Version: o.Version, Strict: o.Strict,
-		Run:      func(ctx context.Context, command string) (string, error) { return shell(ctx, o.Dir, command, env.list()...) },
+		Run: func(ctx context.Context, command string) (string, error) {
+			return shell(ctx, o.Dir, command, env.list()...)
+		},
 		Setenv:   env.set,
 		Ruby:     rubyEvaluator(),
 		Git:      func() (config.Git, error) { return git(ctx, o.Dir) },

@@ -83,7 +83,7 @@ func (l *login) next(*ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	l.failed = nil
 	rest := l.offered[at+1:]
 	if len(rest) == 0 || l.ctx.Err() != nil {
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil //nolint:nilerr,nilnil // as above; the caller sees the context end
 	}
 	return ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
 		var signers []ssh.Signer

@@ -327,5 +327,5 @@ func backoff(failures int) time.Duration {
 // jitter spreads d over [d/2, d], so that hosts which failed together do not
 // come back together.
 func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1)
+	return d/2 + rand.N(d/2+1) //nolint:gosec // nothing is kept secret by it
 }

@@ -125,10 +125,11 @@ func (l *lookup) matches(args []string) bool {
 				}
 				value = args[i]
 			}
-			known := false
-			if holds, known = l.matchValue(name, value); !known {
+			matches, known := l.matchValue(name, value)
+			if !known {
 				return false
 			}
+			holds = matches
 		}
 		if holds == negated {
 			return false

@@ -265,13 +265,13 @@ func (m *machine) exec(w http.ResponseWriter, q *http.Request) {
 	if err != nil {
 		return
 	}
-	defer conn.Close() //nolint:errcheck // a pipe
+	defer conn.Close()
 	m.mu.Lock()
 	text := m.routes
 	m.mu.Unlock()
 	header := make([]byte, 8)
 	header[0] = 1
-	binary.BigEndian.PutUint32(header[4:], uint32(len(text))) //nolint:gosec // short
+	binary.BigEndian.PutUint32(header[4:], uint32(len(text)))
 	_, _ = io.WriteString(conn, "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
 	_, _ = conn.Write(append(header, text...))
 }

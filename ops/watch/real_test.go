@@ -33,7 +33,7 @@ func TestRealMachine(t *testing.T) {
 		t.Skip("no Docker engine here: ", err)
 	}
 	conn := here{docker.New("vm1", func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "unix", socket) })}
-	defer conn.engine.Close() //nolint:errcheck // a local socket
+	defer conn.engine.Close()
 	events := make(chan ops.Event, 1000)
 	w := New(func(string) Connection { return conn }, func(e ops.Event) { events <- e }, Options{})
 	w.Start(t.Context(), "vm1")

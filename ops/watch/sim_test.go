@@ -53,15 +53,15 @@ func TestOverSSH(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer fleet.Close() //nolint:errcheck // a temporary folder
+	defer fleet.Close()
 	const host = "web-1"
 	pool := remote.NewPool(t.Context(), remote.Settings{ConfigFiles: []string{fleet.SSHConfig()}}, remote.Local{Home: t.TempDir()}, nil, nil)
-	defer pool.Close() //nolint:errcheck // the end of the test
+	defer pool.Close()
 	client := pool.Host(host)
 	conn := overSSH{client, docker.New(host, func(ctx context.Context) (net.Conn, error) {
 		return client.DialUnix(ctx, remote.DockerSocket)
 	})}
-	defer conn.engine.Close() //nolint:errcheck // the end of the test
+	defer conn.engine.Close()
 	f := &facts{t: t, events: make(chan ops.Event, 10_000)}
 	w := watch.New(func(string) watch.Connection { return conn }, func(e ops.Event) { f.events <- e }, watch.Options{})
 	w.Start(t.Context(), host)

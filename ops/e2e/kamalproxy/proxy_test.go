@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -68,7 +69,7 @@ func TestDrainWaitsForFlightsAndCutsTheRest(t *testing.T) {
 		if took := time.Since(begun); took != 5*time.Second {
 			t.Errorf("drained after %s", took)
 		}
-		if cause := context.Cause(stuck); cause != errDrained {
+		if cause := context.Cause(stuck); !errors.Is(cause, errDrained) {
 			t.Errorf("what outlasted the drain ended with %v", cause)
 		}
 		end()

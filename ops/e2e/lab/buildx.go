@@ -71,7 +71,7 @@ func install(from, to string) error {
 		return err
 	}
 	partial := fmt.Sprintf("%s.%d", to, os.Getpid())
-	if err := os.WriteFile(partial, content, 0o755); err != nil { //nolint:gosec // a program has to be executable
+	if err := os.WriteFile(partial, content, 0o755); err != nil {
 		return err
 	}
 	return os.Rename(partial, to)

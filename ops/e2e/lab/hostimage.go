@@ -152,7 +152,7 @@ func debianMirror(ctx context.Context) (string, error) {
 		"indextargets", "--format", "$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages",
 	}})
 	if err != nil {
-		return "", fmt.Errorf("%w: %v", errNoDebootstrap, err)
+		return "", fmt.Errorf("%w: %w", errNoDebootstrap, err)
 	}
 	for line := range strings.Lines(list) {
 		fields := strings.Fields(line)
@@ -193,7 +193,7 @@ func writeRecipe(root string) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // files of a world-readable system
+		if err := os.WriteFile(path, content, 0o644); err != nil {
 			return err
 		}
 	}

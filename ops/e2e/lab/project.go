@@ -81,7 +81,7 @@ func (f *Fleet) writeProject(ctx context.Context, story, dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, program), content, 0o700); err != nil { //nolint:gosec // a program has to be executable
+		if err := os.WriteFile(filepath.Join(dir, program), content, 0o700); err != nil {
 			return err
 		}
 	}
