@@ -66,7 +66,7 @@ func TestEngineIsReplaced(t *testing.T) {
 			_, _ = io.WriteString(w, "[]")
 		}
 	})}
-	go server.Serve(p) //nolint:errcheck // ends with the test
+	go server.Serve(p)
 	t.Cleanup(func() { close(p.done); _ = server.Close() })
 	e := docker.New("vm2", p.dial)
 	defer e.Close()
@@ -267,7 +267,7 @@ func TestParallelReadsAgreeOnce(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "[]")
 	})}
-	go server.Serve(p) //nolint:errcheck // ends with the test
+	go server.Serve(p)
 	t.Cleanup(func() { close(p.done); _ = server.Close() })
 	e := docker.New("vm2", p.dial)
 	defer e.Close()
