@@ -37,7 +37,7 @@ func TestTheDemoInATerminal(t *testing.T) {
 			t.Parallel()
 			home := t.TempDir()
 			began := time.Now()
-			s := open(t, binary, home, size.cols, size.rows)
+			s := open(t, home, size.cols, size.rows, binary, "demo")
 			s.await(t, size.panes...)
 			t.Logf("all panes with data after %d ms", time.Since(began).Milliseconds())
 			s.send(t, "q")
@@ -58,9 +58,9 @@ type screen struct {
 	done chan struct{}
 }
 
-func open(t *testing.T, binary, home string, cols, rows uint16) *screen {
+func open(t *testing.T, home string, cols, rows uint16, program ...string) *screen {
 	t.Helper()
-	s := &screen{cmd: exec.CommandContext(t.Context(), binary, "demo"), done: make(chan struct{})}
+	s := &screen{cmd: exec.CommandContext(t.Context(), program[0], program[1:]...), done: make(chan struct{})}
 	s.cmd.Dir = home
 	s.cmd.Env = append(os.Environ(), "HOME="+home, "TERM=xterm-256color", "TMPDIR="+home,
 		"XDG_STATE_HOME="+filepath.Join(home, "state"), "XDG_CONFIG_HOME="+filepath.Join(home, "config"))

@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string) int {
 }
 
 // gcPercent trades a little time for memory: it is somebody's laptop.
-const gcPercent = 40
+const gcPercent = 60
 
 // stateDir is where journals go: $XDG_STATE_HOME/binnacle, or its default.
 func stateDir() string {

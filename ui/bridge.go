@@ -14,10 +14,11 @@ import (
 // frame depends on who looks.
 const (
 	floor      = 33 * time.Millisecond  // something runs, or keys are pressed
-	readFloor  = 100 * time.Millisecond // somebody reads logs
+	readFloor  = 150 * time.Millisecond // somebody reads logs
 	idleFloor  = 250 * time.Millisecond // nobody pressed a key lately
-	awayFloor  = time.Second            // nor for a while
-	otherFloor = time.Second            // the terminal says that it is not in front
+	awayFloor  = 500 * time.Millisecond // nor for a while
+	otherFloor = 2 * time.Second        // the terminal says that it is not in front
+	slowest    = 4 * time.Second        // however many hosts there are
 )
 
 // stateChanged tells that the newest state should be looked at. It carries
@@ -67,9 +68,14 @@ func (m *Model) least() time.Duration {
 	case m.current() == kit.Logs:
 		return readFloor
 	case untouched < 30*time.Second:
-		return idleFloor
+		return max(idleFloor, m.perHost(20*time.Millisecond))
 	}
-	return awayFloor
+	return max(awayFloor, m.perHost(40*time.Millisecond))
+}
+
+// perHost is a floor that grows with the fleet, as the cost of a frame does.
+func (m *Model) perHost(each time.Duration) time.Duration {
+	return min(time.Duration(len(m.state.Fleet.Hosts))*each, slowest)
 }
 
 // drain takes the signals that this message answers already.
