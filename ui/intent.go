@@ -66,6 +66,9 @@ func (m *Model) carryOut(intent kit.Intent) tea.Cmd {
 		m.show(in.View)
 	case kit.Point:
 		m.target = in.Target
+		if m.options.Look != nil && in.Target.Host != "" {
+			m.options.Look(in.Target.Host)
+		}
 	case kit.Mark:
 		m.marks[in.Pane] = in.Targets
 	case kit.Answer:

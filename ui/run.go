@@ -69,6 +69,7 @@ type Options struct {
 	FixedTheme bool
 	Keys       map[string][]string // from keys.yaml
 	Refresh    func()              // reads everything again; may be nil
+	Look       func(host string)   // tells which host is looked at; may be nil
 	Now        func() time.Time    // nil for the real clock
 	History    []string            // earlier palette lines, newest last
 	Remember   func(line string)   // keeps a palette line; may be nil

@@ -65,9 +65,9 @@ func newHost(w *Watcher, name string) *host {
 	every := func(d time.Duration) func() time.Duration {
 		return func() time.Duration { return w.options.jitter(d) }
 	}
-	h.containers = newPoll(containersSettle, every(containersEvery), h.readContainers)
+	h.containers = newPoll(containersSettle, h.spread(containersEvery), h.readContainers)
 	h.images = newPoll(imagesSettle, every(imagesEvery), h.readImages)
-	h.routes = newPoll(routesSettle, every(routesEvery), h.readRoutes)
+	h.routes = newPoll(routesSettle, h.spread(routesEvery), h.readRoutes)
 	h.system = newPoll(soon, h.systemPeriod, h.readSystem)
 	h.usage = newPoll(soon, h.usagePeriod, h.readUsage)
 	h.locks = newPoll(soon, h.locksPeriod, h.readLocks)
@@ -197,11 +197,18 @@ func (h *host) forgetExecs() {
 }
 
 func (h *host) systemPeriod() time.Duration {
-	period := systemEvery
-	if n := h.w.size(); n > 2*largeFleet && !h.w.isFocused(h.name) {
-		period = period * time.Duration(n) / (2 * largeFleet)
+	return h.spread(systemEvery)()
+}
+
+// spread is a period that grows with a large fleet, for hosts out of focus, so
+// that the whole of it costs no more than a few hosts do.
+func (h *host) spread(period time.Duration) func() time.Duration {
+	return func() time.Duration {
+		if n := h.w.size(); n > largeFleet && !h.w.isFocused(h.name) {
+			return h.w.options.jitter(period * time.Duration(n) / largeFleet)
+		}
+		return h.w.options.jitter(period)
 	}
-	return h.w.options.jitter(period)
 }
 
 func (h *host) usagePeriod() time.Duration {

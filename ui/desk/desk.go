@@ -63,6 +63,7 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 		Source: s.Store, Driver: &driver{ctx: context.WithoutCancel(ctx), session: s}, Catalog: operation.Catalog(), App: s.App,
 		Panes:   []kit.Pane{pane.NewLogs(d.follower), pane.NewTask(s.Store)},
 		Changed: d.follower.Dirty(), Refresh: func() { d.watcher.Refresh() },
+		Look: func(host string) { d.watcher.Focus(host) },
 	}
 	return d
 }
