@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"binnacle/ops/e2e/lab"
 )
@@ -120,6 +121,7 @@ func TestSecretsAreSeenNowhere(t *testing.T) {
 	}
 	said = append(said, p.shownTasks(t)...)
 	said = append(said, p.recorded(t)...)
+	said = append(said, p.frames(t)...)
 	for host, lines := range onHosts.Stop() {
 		said = append(said, output{"the processes of " + host, strings.Join(lines, "\n")})
 	}
@@ -214,6 +216,26 @@ func (p *project) recorded(t *testing.T) []output {
 	if err != nil || len(out) == 0 {
 		t.Errorf("no journals to look at: %v", err)
 	}
+	return out
+}
+
+// frames are what the console shows of every container's log in turn.
+func (p *project) frames(t *testing.T) []output {
+	t.Helper()
+	s := newScreen(t, p, 200, 50)
+	s.await("Containers", "vm3", "live")
+	s.keys("2")
+	var out []output
+	for i := range 18 {
+		out = append(out, output{fmt.Sprintf("frame %d", i), s.frame()})
+		s.keys("j")
+		time.Sleep(400 * time.Millisecond) // the log of what is pointed at comes when the cursor rests
+	}
+	s.keys("5")
+	s.keys("Enter")
+	s.await("evidence")
+	out = append(out, output{"the frame of a task", s.frame()})
+	s.keys("q")
 	return out
 }
 

@@ -262,7 +262,7 @@ func TestLargeFleetIsLeftAlone(t *testing.T) {
 		if n := quiet.count("containers json"); n > 22 {
 			t.Errorf("%d listings of an idle host", n)
 		}
-		if n := quiet.count("dial"); n > 8 {
+		if n := quiet.count("dial"); n > 14 {
 			t.Errorf("%d connections in ten minutes", n)
 		}
 		w.Focus("vm0")

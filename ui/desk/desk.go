@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -51,6 +52,8 @@ type Desk struct {
 
 	watcher  *watch.Watcher
 	follower *logs.Follower
+	stop     context.CancelFunc
+	work     sync.WaitGroup
 }
 
 // Open starts to watch the session's hosts and to follow logs.
@@ -58,7 +61,14 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 	for _, w := range s.Warnings {
 		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: w.String()})
 	}
-	d := &Desk{watcher: s.Watch(ctx), follower: s.FollowLogs(ctx)}
+	reading, stop := context.WithCancel(ctx)
+	d := &Desk{watcher: s.Watch(ctx), follower: s.FollowLogs(ctx), stop: stop}
+	d.work.Go(func() {
+		for _, e := range s.History(remembered) {
+			s.Store.Emit(e)
+		}
+	})
+	d.work.Go(func() { knowSecrets(reading, s) })
 	d.Options = ui.Options{
 		Source: s.Store, Driver: &driver{ctx: context.WithoutCancel(ctx), session: s}, Catalog: operation.Catalog(), App: s.App,
 		Panes:   []kit.Pane{pane.NewLogs(d.follower), pane.NewTask(s.Store)},
@@ -70,11 +80,25 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 
 // Close stops watching and following.
 func (d *Desk) Close() {
+	d.stop()
+	d.work.Wait()
 	d.follower.Close()
 	d.watcher.Close()
 }
 
 // Private
+
+// remembered is how many earlier tasks the console starts with.
+const remembered = 12
+
+// knowSecrets reads the secrets, so that they are taken out of what containers
+// log: what nobody has resolved, nobody can recognise.
+func knowSecrets(ctx context.Context, s *live.Session) {
+	_, err := s.Config.Secrets().All(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: "secrets are not known, so logs are not redacted: " + err.Error(), Err: true})
+	}
+}
 
 // wait stays with the tasks that were left running without a screen.
 func wait(ctx context.Context, s *live.Session, left []ops.TaskID) error {
