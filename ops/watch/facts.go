@@ -48,7 +48,7 @@ func (h *host) readRoutes(ctx context.Context) error {
 		if err != nil {
 			return nil //nolint:nilerr // a proxy that starts or stops; its next event or period reads again
 		}
-		routes = ParseRoutes(out.Stdout)
+		routes = ops.ParseRoutes(out.Stdout)
 	}
 	h.w.emit(ops.RoutesSeen{Host: h.name, At: time.Now(), Routes: routes})
 	return nil

@@ -69,7 +69,7 @@ func TestParseRoutes(t *testing.T) {
 		{"nothing", "", nil},
 		{"cut short", "Service  Host  Path\nshop-web", []ops.Route{{Service: "shop-web"}}},
 	} {
-		if got := ParseRoutes(test.table); !reflect.DeepEqual(got, test.want) {
+		if got := ops.ParseRoutes(test.table); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %+v", test.name, got)
 		}
 	}
