@@ -25,7 +25,7 @@ type rows[K comparable] struct {
 // fit takes the identities in their order and draws the window.
 func (r *rows[K]) fit(columns []widget.Column, keys []K, row func(K) widget.Row) {
 	height := r.scene.Height - 1
-	header := r.scene.Height >= 3
+	header := r.scene.Height >= 3 || r.scene.Height > len(keys)
 	if !header {
 		height = r.scene.Height
 	}
