@@ -343,11 +343,21 @@ func (f Fleet) RollbackTargets(app AppID) []RollbackTarget {
 }
 
 // PreviousVersion is where a rollback without a version goes: the newest
-// complete version that no place is serving now.
+// complete version from before the newest container that serves. What was
+// created later and does not serve is a deploy that failed. Where hosts run
+// different versions, that is the one to put back.
 func (f Fleet) PreviousVersion(app AppID) (RollbackTarget, bool) {
-	serving := f.Versions(app)
+	var latest Container
+	a, _ := f.App(app)
+	for _, r := range a.Roles {
+		for _, h := range r.Hosts {
+			if c, ok := f.Current(app, r.Name, h); ok && c.Created.After(latest.Created) {
+				latest = c
+			}
+		}
+	}
 	for _, t := range f.RollbackTargets(app) {
-		if serving[t.Version] == 0 {
+		if t.Version != latest.Version && (latest.ID == "" || t.Created.Before(latest.Created)) {
 			return t, true
 		}
 	}

@@ -87,9 +87,12 @@ func TestRollbackTargets(t *testing.T) {
 		{"replaced copies are none", two, []ops.Host{
 			hostWith("vm1", "", "web v1_replaced_ab exited 30 i1", "web v2 running 20 i2"), hostWith("vm2", "", "job v1_replaced_cd exited 30 i1", "job v2 running 20 i2"),
 		}, "v2*", ""},
-		{"serving somewhere only: not the way back", two, []ops.Host{
+		{"mixed: what most recently took over somewhere is undone", two, []ops.Host{
 			hostWith("vm1", "", "web v1 exited 30 i1", "web v2 running 20 i2", "web v3 exited 5 i3"), hostWith("vm2", "", "job v1 exited 30 i1", "job v2 exited 20 i2", "job v3 running 5 i3"),
-		}, "v3 v2 v1", "v1"},
+		}, "v3 v2 v1", "v2"},
+		{"a deploy that failed everywhere is not the way back", two, []ops.Host{
+			hostWith("vm1", "", "web v1 exited 30 i1", "web v2 running 20 i2", "web bad exited 5 i3"), hostWith("vm2", "", "job v1 exited 30 i1", "job v2 running 20 i2", "job bad exited 5 i3"),
+		}, "bad v2* v1", "v1"},
 		{"images that differ are told", two, []ops.Host{
 			hostWith("vm1", "", "web v1 exited 30 i1", "web v2 running 20 i2"), hostWith("vm2", "", "job v1 exited 30 other", "job v2 running 20 i2"),
 		}, "v2* v1~", "v1"},

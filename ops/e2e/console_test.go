@@ -46,7 +46,7 @@ func TestTheConsoleByItsKeys(t *testing.T) {
 	s.choose("Deploy")
 	s.await("health check and switch")
 	s.shot("deploying")
-	s.await("done in", "lock free")
+	s.await("done in", "lock free", " v2 · ") // hosts agree
 	s.shot("deployed")
 	p.serves(t, "v2")
 

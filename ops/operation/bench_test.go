@@ -174,9 +174,9 @@ func (b *bench) routeTable(host string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out strings.Builder
-	out.WriteString("\x1b[3;94mService  \x1b[0m  Host  Path  Target           State    TLS  \n")
+	fmt.Fprintf(&out, "\x1b[3;94m%-20s\x1b[0m  Host  Path  Target           State    TLS  \n", "Service")
 	for service, id := range b.routes[host] {
-		fmt.Fprintf(&out, "\x1b[1;34m%s\x1b[0m  \x1b[m*   \x1b[0m  /     %s:80  running  no   \n", service, id)
+		fmt.Fprintf(&out, "\x1b[1;34m%-20s\x1b[0m  \x1b[m*   \x1b[0m  /     %-15s  running  no   \n", service, id+":80")
 	}
 	return out.String()
 }

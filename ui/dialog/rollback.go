@@ -15,25 +15,29 @@ import (
 // is chosen is confirmed in a second step.
 type Rollback struct {
 	card
-	run     kit.Run
-	param   string // name of the version parameter
-	targets []ops.RollbackTarget
-	serving map[string]int
-	list    kit.List[string]
-	table   widget.Table[string]
+	run      kit.Run
+	param    string // name of the version parameter
+	targets  []ops.RollbackTarget
+	serving  map[string]int
+	list     kit.List[string]
+	table    widget.Table[string]
+	previous string // the version that it starts on
 }
 
 // NewRollback makes the picker. The version that is chosen is put into the
 // run's parameter.
 func NewRollback(run kit.Run, param string, fleet ops.Fleet, app ops.AppID) *Rollback {
 	d := &Rollback{run: run, param: param, targets: fleet.RollbackTargets(app), serving: fleet.Versions(app)}
+	if t, ok := fleet.PreviousVersion(app); ok {
+		d.previous = t.Version
+	}
 	d.title, d.width, d.tone = "roll back to", 84, theme.Accent
 	d.buttons = nil
 	return d
 }
 
-// Sync takes the space there is; the cursor starts on the newest version that
-// is not serving.
+// Sync takes the space there is; the cursor starts where a rollback without a
+// version would go.
 func (d *Rollback) Sync(scene kit.Scene) {
 	first := d.scene.State == nil
 	d.scene = scene
@@ -43,12 +47,7 @@ func (d *Rollback) Sync(scene kit.Scene) {
 	}
 	d.list.Sync(keys, max(min(len(keys), scene.Height-7), 1))
 	if first {
-		for _, t := range d.targets {
-			if d.serving[t.Version] == 0 {
-				d.list.Select(t.Version)
-				break
-			}
-		}
+		d.list.Select(d.previous)
 	}
 	d.fill()
 }

@@ -89,6 +89,7 @@ func (h *Host) run(ctx context.Context, image string) error {
 		"--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined",
 		"--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw",
 		"--volume", h.container()+":/var/lib/docker",
+		"--tmpfs", "/run:exec,mode=755", // empty after a kill, as a real host's is
 		"--publish", h.publish(h.SSHPort, 22), "--publish", h.publish(h.HTTPPort, 80), "--publish", h.publish(h.HTTPSPort, 443),
 		"--env", "AUTHORIZED_KEY="+h.fleet.publicKey(), "--env", "REGISTRY_IP="+h.fleet.block.ip(registryIP), "--env", "CGROUP="+h.container(),
 		image, "/usr/local/sbin/host-init")
