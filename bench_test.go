@@ -59,23 +59,27 @@ func TestAHundredHosts(t *testing.T) {
 
 // Helpers
 
-// cpuOf is the processor time that a process has used.
+// cpuOf is the processor time that a process has used, as the scheduler counts
+// it: the ticks of /proc/PID/stat are too coarse for something that mostly sleeps.
 func cpuOf(t *testing.T, pid int) time.Duration {
 	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("no scheduler statistics of %d: %v", pid, err)
 	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	ticks := 0
-	for _, f := range fields[11:13] {
-		n, err := strconv.Atoi(f)
+	var sum time.Duration
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // a thread that has just ended
+		}
+		ns, err := strconv.ParseInt(strings.Fields(string(stat))[0], 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticks += n
+		sum += time.Duration(ns)
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	return sum
 }
 
 // residentOf is a process's resident memory in bytes.
