@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -68,7 +69,7 @@ func newHost(w *Watcher, name string) *host {
 	h.containers = newPoll(containersSettle, h.spread(containersEvery), h.readContainers)
 	h.images = newPoll(imagesSettle, every(imagesEvery), h.readImages)
 	h.routes = newPoll(routesSettle, h.spread(routesEvery), h.readRoutes)
-	h.system = newPoll(soon, h.systemPeriod, h.readSystem)
+	h.system = newPoll(soon, h.spread(systemEvery), h.readSystem)
 	h.usage = newPoll(soon, h.usagePeriod, h.readUsage)
 	h.locks = newPoll(soon, h.locksPeriod, h.readLocks)
 	return h
@@ -196,18 +197,22 @@ func (h *host) forgetExecs() {
 	clear(h.execs)
 }
 
-func (h *host) systemPeriod() time.Duration {
-	return h.spread(systemEvery)()
-}
-
 // spread is a period that grows with a large fleet, for hosts out of focus, so
-// that the whole of it costs no more than a few hosts do.
+// that the whole of it costs no more than a few hosts do. The first one is cut
+// anywhere: what began together must not go on together.
 func (h *host) spread(period time.Duration) func() time.Duration {
+	begun := false
 	return func() time.Duration {
-		if n := h.w.size(); n > largeFleet && !h.w.isFocused(h.name) {
-			return h.w.options.jitter(period * time.Duration(n) / largeFleet)
+		n := h.w.size()
+		if n <= largeFleet || h.w.isFocused(h.name) {
+			return h.w.options.jitter(period)
 		}
-		return h.w.options.jitter(period)
+		whole := h.w.options.jitter(period * time.Duration(n) / largeFleet)
+		if !begun {
+			begun = true
+			return period + rand.N(whole) //nolint:gosec // nothing is kept secret by it
+		}
+		return whole
 	}
 }
 
