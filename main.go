@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string) int {
 }
 
 // gcPercent trades a little time for memory: it is somebody's laptop.
-const gcPercent = 60
+const gcPercent = 100
 
 // stateDir is where journals go: $XDG_STATE_HOME/binnacle, or its default.
 func stateDir() string {

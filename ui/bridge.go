@@ -68,7 +68,7 @@ func (m *Model) least() time.Duration {
 	case m.current() == kit.Logs:
 		return readFloor
 	case untouched < 30*time.Second:
-		return max(idleFloor, m.perHost(20*time.Millisecond))
+		return max(idleFloor, m.perHost(40*time.Millisecond))
 	}
 	return max(awayFloor, m.perHost(40*time.Millisecond))
 }

@@ -84,7 +84,7 @@ type Outcome struct {
 
 // framesPerSecond is how often the terminal is written to at most: the bridge
 // sends no more, and every tick wakes the program up.
-const framesPerSecond = 30
+const framesPerSecond = 20
 
 // Run shows the console until somebody leaves it or the context ends.
 func Run(ctx context.Context, o Options, more ...tea.ProgramOption) (Outcome, error) {
