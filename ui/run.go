@@ -82,8 +82,8 @@ type Outcome struct {
 	Left []ops.TaskID
 }
 
-// framesPerSecond is how often the terminal is written to at most: the bridge
-// sends no more, and every tick wakes the program up.
+// framesPerSecond is how often the terminal is written to at most: every
+// tick wakes the program up.
 const framesPerSecond = 20
 
 // Run shows the console until somebody leaves it or the context ends.

@@ -8,9 +8,18 @@ import (
 )
 
 // FollowLogs starts a follower of the containers' logs; secrets are taken out
-// of each line before it is kept.
-func (s *Session) FollowLogs(ctx context.Context) *logs.Follower {
-	return logs.Follow(ctx, logs.Options{Open: s.openLog, Redact: s.Redactor.Redact})
+// of each line before it is kept. No log is opened before ready is closed:
+// until secrets have been read, nobody can recognise them.
+func (s *Session) FollowLogs(ctx context.Context, ready <-chan struct{}) *logs.Follower {
+	open := func(ctx context.Context, req logs.Request, each func(logs.Entry)) error {
+		select {
+		case <-ready:
+			return s.openLog(ctx, req, each)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return logs.Follow(ctx, logs.Options{Open: open, Redact: s.Redactor.Redact})
 }
 
 // Private

@@ -62,13 +62,17 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: w.String()})
 	}
 	reading, stop := context.WithCancel(ctx)
-	d := &Desk{watcher: s.Watch(ctx), follower: s.FollowLogs(ctx), stop: stop}
+	ready := make(chan struct{})
+	d := &Desk{watcher: s.Watch(ctx), follower: s.FollowLogs(ctx, ready), stop: stop}
 	d.work.Go(func() {
 		for _, e := range s.History(remembered) {
 			s.Store.Emit(e)
 		}
 	})
-	d.work.Go(func() { knowSecrets(reading, s) })
+	d.work.Go(func() {
+		defer close(ready)
+		knowSecrets(reading, s)
+	})
 	d.Options = ui.Options{
 		Source: s.Store, Driver: &driver{ctx: context.WithoutCancel(ctx), session: s}, Catalog: operation.Catalog(), App: s.App,
 		Panes:   []kit.Pane{pane.NewLogs(d.follower), pane.NewTask(s.Store)},
