@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"binnacle/ops"
 	"binnacle/ui/kit"
 )
 
@@ -55,7 +56,7 @@ func (m *Model) pace() time.Duration {
 	}
 	for i := range m.state.Fleet.Hosts {
 		h := &m.state.Fleet.Hosts[i]
-		if !h.LinkSince.IsZero() && m.now.Sub(h.LinkSince) < time.Minute {
+		if h.Link == ops.LinkLost && !h.LinkSince.IsZero() && m.now.Sub(h.LinkSince) < time.Minute {
 			return fastTick
 		}
 	}

@@ -289,6 +289,7 @@ func deadLock() ops.Event {
 func big(n int) []ops.Event {
 	a := shop()
 	a.Hosts, a.App.Roles, a.App.Accessories = nil, []ops.AppRole{{Name: "web", Proxied: true, Primary: true}}, nil
+	a.App.PrimaryHost = "web-001.example.com"
 	var events []ops.Event
 	for i := range n {
 		name := fmt.Sprintf("web-%03d.example.com", i+1)

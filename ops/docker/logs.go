@@ -82,7 +82,7 @@ const longestLine = 1 << 20
 // streams starts with the stream's number, the plain text of a terminal with
 // the digit of a timestamp.
 func readLog(r io.Reader, line func(LogLine)) error {
-	in := bufio.NewReaderSize(r, 32<<10)
+	in := bufio.NewReader(r)
 	first, err := in.Peek(1)
 	switch {
 	case errors.Is(err, io.EOF):

@@ -24,6 +24,9 @@ const (
 	gateSpan = time.Second
 	// steadySpan is how long a stream must last for its end to be news.
 	steadySpan = 10 * time.Second
+	// gatherSpan is how long lines are gathered when there are many streams.
+	gatherSpan  = 200 * time.Millisecond
+	manyStreams = 20
 )
 
 // loop is the one goroutine that owns the merger and the set of streams.
@@ -85,7 +88,9 @@ func (l *loop) run(ctx context.Context) {
 			l.reconcile(ctx)
 		case d := <-l.inbox:
 			l.take(d)
-			l.drain()
+			if l.drain() {
+				l.gather(ctx)
+			}
 		case <-timer.C:
 			if !l.quiet.IsZero() && !time.Now().Before(l.quiet) {
 				l.reconcile(ctx)
@@ -217,15 +222,34 @@ func (l *loop) deliver(ctx context.Context, d delivery) {
 	}
 }
 
-func (l *loop) drain() {
+// drain takes what has come already; false when there may be more.
+func (l *loop) drain() bool {
 	for range batchSize {
 		select {
 		case d := <-l.inbox:
 			l.take(d)
 		default:
-			return
+			return true
 		}
 	}
+	return false
+}
+
+// gather lets the lines of many streams come together: each by itself would
+// wake everything that is done once per pass.
+func (l *loop) gather(ctx context.Context) {
+	if len(l.streams) < manyStreams || time.Now().Before(l.gate) {
+		return
+	}
+	timer := time.NewTimer(gatherSpan)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.f.wake:
+		signal(l.f.wake)
+	case <-ctx.Done():
+	}
+	l.drain()
 }
 
 func (l *loop) take(d delivery) {

@@ -21,6 +21,7 @@ type StreamID uint64
 type Merger struct {
 	hold    time.Duration
 	streams map[StreamID]*stream
+	settled time.Time // the opening of streams concerns no line that arrives later
 	waiting waiting
 	arrived []*held // in order of arrival; the released ones are skipped
 	shown   time.Time
@@ -45,6 +46,9 @@ func NewMerger(hold time.Duration) *Merger {
 // Open adds a stream that the others wait for.
 func (m *Merger) Open(id StreamID, now time.Time) {
 	m.streams[id] = &stream{opened: now}
+	if until := now.Add(openingHold); until.After(m.settled) {
+		m.settled = until
+	}
 }
 
 // Close takes a stream away: nothing waits for it any more, and what it
@@ -151,6 +155,9 @@ func (m *Merger) watermark() time.Time {
 // stream began to speak waits for that stream's past.
 func (m *Merger) due(h *held) time.Time {
 	at := h.arrived.Add(m.hold)
+	if !h.arrived.Before(m.settled) {
+		return at
+	}
 	for _, s := range m.streams {
 		until := s.opened.Add(openingHold)
 		if !s.spoke.IsZero() {

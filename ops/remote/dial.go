@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -142,7 +143,8 @@ func (c *Client) handshake(ctx context.Context, clock *clock, raw net.Conn, e *e
 		return nil, err
 	}
 	login := c.newLogin(ctx, clock, e)
-	conn, chans, reqs, err := ssh.NewClientConn(&greeted{Conn: raw}, e.address(), &ssh.ClientConfig{
+	heard := &greeted{Conn: raw}
+	conn, chans, reqs, err := ssh.NewClientConn(heard, e.address(), &ssh.ClientConfig{
 		User:              e.user,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(login.signers)},
 		AuthCallback:      login.next,
@@ -176,21 +178,25 @@ func (c *Client) handshake(ctx context.Context, clock *clock, raw net.Conn, e *e
 	}
 	login.close()
 	if e.keepAlive > 0 {
-		c.pool.spawn(func() { c.keepAlive(l, e.keepAlive, e.aliveTimeout) })
+		c.pool.spawn(func() { c.keepAlive(l, heard, e.keepAlive, e.aliveTimeout) })
 	}
 	return l, nil
 }
 
-// keepAlive asks for a sign of life at each interval and hangs up when none
-// comes.
-func (c *Client) keepAlive(l *link, interval, patience time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
+// keepAlive asks for a sign of life when there was none for an interval, and
+// hangs up when none comes.
+func (c *Client) keepAlive(l *link, heard *greeted, interval, patience time.Duration) {
+	timer := time.NewTimer(interval)
+	defer timer.Stop()
 	for {
 		select {
 		case <-l.down:
 			return
-		case <-ticker.C:
+		case <-timer.C:
+		}
+		if time.Since(heard.last()) < interval {
+			timer.Reset(together(heard.last().Add(interval), interval/6))
+			continue
 		}
 		watchdog := time.AfterFunc(patience, l.stop)
 		c.counts.globals.Add(1)
@@ -200,10 +206,20 @@ func (c *Client) keepAlive(l *link, interval, patience time.Duration) {
 			l.stop()
 			return
 		}
+		timer.Reset(interval)
 	}
 }
 
 // Helpers
+
+// together is the time until at, put off by less than a step so that the links
+// of many hosts wake the program up at once and not one by one.
+func together(at time.Time, step time.Duration) time.Duration {
+	if next := at.Truncate(step); next.Before(at) {
+		at = next.Add(step)
+	}
+	return time.Until(at)
+}
 
 // clock bounds a handshake; it stands still while a person is asked.
 type clock struct {
@@ -228,9 +244,10 @@ func (c *clock) pause() (resume func()) {
 }
 
 // greeted remembers whether the other side ever spoke, which tells a server
-// that turns connections away from one that broke off later.
+// that turns connections away from one that broke off later, and when it last did.
 type greeted struct {
 	net.Conn
+	at      atomic.Int64 // of the last read that brought something, in Unix nanoseconds
 	heard   bool
 	midLine bool
 }
@@ -240,6 +257,9 @@ var errDropped = errors.New("the server closed the connection before its greetin
 
 func (g *greeted) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
+	if n > 0 {
+		g.at.Store(time.Now().UnixNano())
+	}
 	if !g.heard && n > 0 {
 		// The greeting "SSH-2.0-…", before which other lines may come, is read
 		// byte by byte.
@@ -251,6 +271,8 @@ func (g *greeted) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+func (g *greeted) last() time.Time { return time.Unix(0, g.at.Load()) }
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

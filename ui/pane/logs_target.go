@@ -78,12 +78,30 @@ func selectionOf(f ops.Fleet, app ops.AppID, t kit.Target) logs.Selection {
 	case t.Host != "":
 		return onHosts(f, app, []string{t.Host})
 	default:
-		return logs.Everything(app, f)
+		return atFirst(f, app)
 	}
 	if t.Host != "" {
 		s.Hosts = []string{t.Host}
 	}
 	return s
+}
+
+// manyHosts is from where on the logs of a whole app are too much to follow
+// unasked: each host is a stream over the same link.
+const manyHosts = 20
+
+// atFirst is what is followed before anything was pointed at: the whole app, or
+// in a large fleet its primary host.
+func atFirst(f ops.Fleet, app ops.AppID) logs.Selection {
+	a, _ := f.App(app)
+	hosts := 0
+	for _, r := range a.Roles {
+		hosts += len(r.Hosts)
+	}
+	if hosts > manyHosts && a.PrimaryHost != "" {
+		return onHosts(f, app, []string{a.PrimaryHost})
+	}
+	return logs.Everything(app, f)
 }
 
 func ofContainer(f ops.Fleet, s logs.Selection, t kit.Target) logs.Selection {

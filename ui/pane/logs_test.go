@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,26 @@ func TestLogsFrames(t *testing.T) {
 			}
 			golden.RequireEqual(t, []byte("Logs  "+p.Head().Note+"\n"+bare(p.View())))
 		})
+	}
+}
+
+func TestLogsOfALargeFleetBeginWithItsPrimaryHost(t *testing.T) {
+	source := logSourceOf()
+	p := NewLogs(source)
+	scene := logScene(80, 10)
+	state := *scene.State
+	app := state.Fleet.Apps[0]
+	app.PrimaryHost = "web-1"
+	app.Roles = slices.Clone(app.Roles)
+	for i := range manyHosts {
+		app.Roles[0].Hosts = append(slices.Clone(app.Roles[0].Hosts), fmt.Sprintf("more-%d", i))
+	}
+	state.Fleet.Apps = []ops.App{app}
+	scene.State = &state
+	p.Sync(scene)
+	want := logs.Selection{App: appID, Roles: []string{"web"}, Accessories: []string{"db"}, Proxy: true, Hosts: []string{"web-1"}}
+	if got := source.selected[len(source.selected)-1]; !got.Equal(want) {
+		t.Errorf("selected %+v\n    want %+v", got, want)
 	}
 }
 
