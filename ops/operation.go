@@ -47,6 +47,11 @@ type Operation struct {
 	Scope   Scope
 	Risk    Risk
 	Params  []Param
+	// Question is asked before it runs, unless -y is given; "" for none.
+	Question string
+	// Hidden keeps it out of help and palette: a part of something else that
+	// Kamal lets people type.
+	Hidden bool
 	// Observe asks for fleet facts before planning: the hosts' containers,
 	// images and the lock.
 	Observe bool
@@ -62,7 +67,8 @@ const (
 	Text    ParamKind = "text"
 	Toggle  ParamKind = "toggle"
 	Number  ParamKind = "number"
-	Words   ParamKind = "words" // the rest of the command line
+	Words   ParamKind = "words" // the rest of the command line, joined by spaces
+	List    ParamKind = "list"  // a flag that may be repeated, see Params.List
 	Version ParamKind = "version"
 )
 
@@ -82,6 +88,20 @@ type Params map[string]string
 
 // Text is a parameter's value, "" when it was not given.
 func (p Params) Text(name string) string { return p[name] }
+
+// List is the values of a List parameter, in order.
+func (p Params) List(name string) []string {
+	if p[name] == "" {
+		return nil
+	}
+	return strings.Split(p[name], listSeparator)
+}
+
+// SetList sets a List parameter.
+func (p Params) SetList(name string, values []string) { p[name] = strings.Join(values, listSeparator) }
+
+// listSeparator is in no value that a person can type as an argument.
+const listSeparator = "\x00"
 
 // On reports a toggle that is set.
 func (p Params) On(name string) bool { return p[name] == "true" }
@@ -119,7 +139,27 @@ type Input struct {
 	Alive func(pid int) bool
 	// Hooks are the hook files that exist, by name.
 	Hooks []string
+	// LockWait is how a lock that somebody else holds is waited for.
+	LockWait LockWait
+	// Stdin is what the person's standard input is.
+	Stdin Stdin
 }
+
+// LockWait is --lock-wait with its limits; the zero value does not wait.
+type LockWait struct {
+	Timeout  time.Duration // 0: do not wait
+	Interval time.Duration // between two tries
+}
+
+// Stdin is the kind of a standard input.
+type Stdin string
+
+// The kinds of standard input.
+const (
+	NoStdin       Stdin = ""         // nothing to read: closed, /dev/null, a console's own screen
+	StdinTerminal Stdin = "terminal" // a person types
+	StdinData     Stdin = "data"     // a file or a pipe
+)
 
 // Holder is who will hold the lock: machine, process and task.
 type Holder struct {

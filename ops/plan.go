@@ -19,6 +19,17 @@ type Plan struct {
 	Root      *Group
 	// Locks says that the plan takes the app's deploy lock itself.
 	Locks bool
+	// Attach is a command that the person is connected to once all steps are
+	// done; nil for none.
+	Attach *Attach
+}
+
+// Attach is a command on a host whose standard streams are the person's own:
+// bytes go both ways unchanged, and its exit code becomes ours.
+type Attach struct {
+	Host string
+	Line command.Line
+	TTY  bool // ask for a terminal, with size and signals
 }
 
 // Effect is one line of the blast radius.

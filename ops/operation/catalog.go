@@ -1,13 +1,17 @@
 package operation
 
-import "binnacle/ops"
+import (
+	"slices"
 
-// Catalog lists all operations, in the order that help shows them.
+	"binnacle/ops"
+)
+
+// Catalog lists all operations, in the order that help shows them. Each group
+// of commands lists its own.
 func Catalog() ops.Catalog {
-	return ops.Catalog{
-		Setup(), Deploy(), Redeploy(), Rollback(),
-		AppBoot(), AppStart(), AppStop(),
-		Details(), Audit(),
-		LockStatus(), LockAcquire(), LockRelease(),
-	}
+	return slices.Concat(
+		ops.Catalog{Setup(), Deploy(), Redeploy(), Rollback(), Details(), Audit()},
+		appCatalog(), accessoryCatalog(), proxyCatalog(), buildCatalog(), registryCatalog(), pruneCatalog(),
+		lockCatalog(), serverCatalog(), removeCatalog(),
+	)
 }

@@ -160,45 +160,10 @@ func (p Program) add(root *cobra.Command, op ops.Operation, f *flags) {
 	for _, w := range words[:len(words)-1] {
 		parent = group(parent, w)
 	}
-	values := map[string]*string{}
-	toggles := map[string]*bool{}
-	use := words[len(words)-1]
-	var positional []ops.Param
-	for _, param := range op.Params {
-		if param.Positional {
-			positional = append(positional, param)
-			use += " [" + param.Name + "]"
-		}
-	}
-	cmd := &cobra.Command{
-		Use: use, Short: op.Summary, Args: atMost(len(positional)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			params := ops.Params{}
-			for name, v := range values {
-				params[name] = *v
-			}
-			for name, on := range toggles {
-				if *on {
-					params[name] = "true"
-				}
-			}
-			for i, a := range args {
-				params[positional[i].Name] = a
-			}
-			return p.run(cmd.Context(), f, op, params)
-		},
-	}
-	for _, param := range op.Params {
-		switch {
-		case param.Positional:
-		case param.Kind == ops.Toggle:
-			toggles[param.Name] = cmd.Flags().BoolP(param.Name, param.Letter, false, param.Usage)
-		default:
-			values[param.Name] = cmd.Flags().StringP(param.Name, param.Letter, param.Default, param.Usage)
-		}
-		if param.Required && !param.Positional {
-			_ = cmd.MarkFlagRequired(param.Name) // the flag was defined above
-		}
+	cmd := &cobra.Command{Short: op.Summary, Hidden: op.Hidden}
+	given := bindParams(cmd, words[len(words)-1], op.Params)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return p.run(cmd.Context(), f, op, given(args))
 	}
 	parent.AddCommand(cmd)
 }

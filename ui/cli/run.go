@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -47,16 +49,24 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 
 // Private
 
-// agreed asks before a choice that was made for the person: the version of a
-// rollback.
+// agreed asks what the operation wants asked, and before a choice that was made
+// for the person: the version of a rollback. Where nobody can be asked, -y must
+// say so.
 func (p Program) agreed(ctx context.Context, f *flags, op ops.Operation, params ops.Params, plan ops.Plan) (bool, error) {
-	if f.yes || f.json || !p.Terminal || op.Name != "rollback" || params.Text("VERSION") != "" {
+	question := op.Question
+	if question == "" && op.Name == "rollback" && params.Text("VERSION") == "" && p.Terminal && !f.json {
+		question = plan.Title + "?"
+	}
+	if f.yes || question == "" {
 		return true, nil
 	}
 	for _, e := range plan.Effects {
 		_, _ = fmt.Fprintf(p.Stderr, "%10s  %s\n", e.Label, e.Text)
 	}
-	ok, err := p.confirm(ctx, plan.Title+"?")
+	ok, err := p.confirm(ctx, question)
+	if errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("%s: nobody is there to confirm it; give -y", op.Name)
+	}
 	if err == nil && !ok {
 		_, _ = fmt.Fprintln(p.Stderr, "Aborted")
 	}

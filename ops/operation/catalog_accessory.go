@@ -1,0 +1,8 @@
+package operation
+
+import "binnacle/ops"
+
+// accessoryCatalog are the operations on accessories.
+func accessoryCatalog() ops.Catalog {
+	return ops.Catalog{}
+}

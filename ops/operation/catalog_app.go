@@ -1,0 +1,8 @@
+package operation
+
+import "binnacle/ops"
+
+// appCatalog are the operations on the app.
+func appCatalog() ops.Catalog {
+	return ops.Catalog{AppBoot(), AppStart(), AppStop()}
+}

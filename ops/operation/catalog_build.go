@@ -1,0 +1,8 @@
+package operation
+
+import "binnacle/ops"
+
+// buildCatalog are the operations on the image.
+func buildCatalog() ops.Catalog {
+	return ops.Catalog{}
+}

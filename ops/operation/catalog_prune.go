@@ -1,0 +1,8 @@
+package operation
+
+import "binnacle/ops"
+
+// pruneCatalog are the operations on what is old.
+func pruneCatalog() ops.Catalog {
+	return ops.Catalog{}
+}

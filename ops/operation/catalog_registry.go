@@ -1,0 +1,8 @@
+package operation
+
+import "binnacle/ops"
+
+// registryCatalog are the operations on registries.
+func registryCatalog() ops.Catalog {
+	return ops.Catalog{}
+}

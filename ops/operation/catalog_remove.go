@@ -1,0 +1,8 @@
+package operation
+
+import "binnacle/ops"
+
+// removeCatalog are the operations on everything at once.
+func removeCatalog() ops.Catalog {
+	return ops.Catalog{}
+}
