@@ -174,6 +174,7 @@ func (e *Engine) newClient() *client.Client {
 		client.WithHost("unix:///var/run/docker.sock"),
 		client.WithDialContext(e.connect),
 		client.WithUserAgent("binnacle"),
+		client.WithHTTPResponseHook(noteAnswer),
 	)
 	if err != nil { // only options that are constants here can fail
 		e.dial = func(context.Context) (net.Conn, error) { return nil, err }

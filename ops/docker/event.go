@@ -34,6 +34,7 @@ func (e *Engine) Events(ctx context.Context, filter EventFilter, opened func(), 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	return e.call(ctx, 0, "docker events", func(ctx context.Context) error {
+		ctx, accepted := watchAnswer(ctx)
 		stream := e.api().Events(ctx, client.EventsListOptions{Filters: filter.query()})
 		// The client's goroutine is over once it has closed its error channel.
 		defer func() {
@@ -41,12 +42,11 @@ func (e *Engine) Events(ctx context.Context, filter EventFilter, opened func(), 
 			for range stream.Err {
 			}
 		}()
-		select {
-		case err := <-stream.Err:
-			return lost(err)
-		default:
-			opened()
+		// The client returns before it tells why it was refused.
+		if !accepted.Load() {
+			return lost(<-stream.Err)
 		}
+		opened()
 		for {
 			select {
 			case m := <-stream.Messages:
