@@ -19,6 +19,9 @@ type Plan struct {
 	Root      *Group
 	// Locks says that the plan takes the app's deploy lock itself.
 	Locks bool
+	// Stream says that results are lines without an end, to be shown as they
+	// come; stopping it is how it ends well.
+	Stream bool
 	// Attach is a command that the person is connected to once all steps are
 	// done; nil for none.
 	Attach *Attach

@@ -67,6 +67,19 @@ func (r *Run) Capture(ctx context.Context, line command.Line) (string, error) {
 	return out.String(), nil
 }
 
+// EachLine runs a Line on the step's host and hands its output on line by line
+// as it comes, instead of writing it to the transcript.
+func (r *Run) EachLine(ctx context.Context, line command.Line, each func(Stream, string)) error {
+	r.Ran(line)
+	sink := &lineSink{run: r, part: map[Stream]string{}, each: each}
+	err := r.Remote().Run(ctx, line, sink)
+	sink.flush()
+	if err != nil {
+		return r.failed(line, err)
+	}
+	return nil
+}
+
 // Locally runs Lines on this machine, in dir or else in the project.
 func (r *Run) Locally(ctx context.Context, dir string, env map[string]secret.Value, lines ...command.Line) error {
 	for _, line := range lines {

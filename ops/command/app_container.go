@@ -63,7 +63,7 @@ func (a App) Logs(o LogOptions) Line {
 		container = Sh(New("echo", Quote(o.Container)))
 	}
 	logs := Xargs(New("docker", "logs").With(o.args()...).With("2>&1"))
-	return grep(Pipe(container, logs), o.Grep, o.GrepOptions)
+	return o.grep(Pipe(container, logs))
 }
 
 // Private
@@ -105,5 +105,18 @@ func (o LogOptions) named(container string) Line {
 		}
 		logs = logs.With("--tail", Quote(lines), "--follow")
 	}
-	return grep(logs.With("2>&1"), o.Grep, o.GrepOptions)
+	return o.grep(logs.With("2>&1"))
+}
+
+// grep filters a log. One that is followed comes line by line, for grep keeps
+// back what it does not write to a terminal.
+func (o LogOptions) grep(logs Line) Line {
+	if o.Grep == "" {
+		return logs
+	}
+	filter := New("grep")
+	if o.Follow {
+		filter = filter.With("--line-buffered")
+	}
+	return Pipe(logs, filter.With("'"+inSingleQuotes(o.Grep)+"'", o.GrepOptions))
 }

@@ -137,9 +137,9 @@ func TestProxyStopMessage(t *testing.T) {
 func TestLogs(t *testing.T) {
 	app := web(parse(t, ""))
 	for want, o := range map[string]command.LogOptions{
-		"sh -c 'echo C137' | xargs docker logs --timestamps 2>&1":                               {Container: "C137", Timestamps: true},
-		"sh -c 'echo C137' | xargs docker logs --since 5m --tail 9 2>&1 | grep 'my-id' -C 2":    {Container: "C137", Since: "5m", Lines: "9", Grep: "my-id", GrepOptions: "-C 2"},
-		"sh -c 'echo C137' | xargs docker logs --tail 10 --follow 2>&1 | grep 'it'\\''s; $(x)'": {Container: "C137", Lines: "10", Follow: true, Grep: "it's; $(x)"},
+		"sh -c 'echo C137' | xargs docker logs --timestamps 2>&1":                                               {Container: "C137", Timestamps: true},
+		"sh -c 'echo C137' | xargs docker logs --since 5m --tail 9 2>&1 | grep 'my-id' -C 2":                    {Container: "C137", Since: "5m", Lines: "9", Grep: "my-id", GrepOptions: "-C 2"},
+		"sh -c 'echo C137' | xargs docker logs --tail 10 --follow 2>&1 | grep --line-buffered 'it'\\''s; $(x)'": {Container: "C137", Lines: "10", Follow: true, Grep: "it's; $(x)"},
 	} {
 		if got := app.Logs(o).String(); got != want {
 			t.Errorf("\n got %s\nwant %s", got, want)

@@ -113,11 +113,3 @@ func stopArgs(timeout *int) []string {
 	}
 	return []string{"-t", strconv.Itoa(*timeout)}
 }
-
-// grep filters a Line's output; without a pattern it is the Line itself.
-func grep(line Line, pattern, options string) Line {
-	if pattern == "" {
-		return line
-	}
-	return Pipe(line, New("grep", "'"+inSingleQuotes(pattern)+"'", options))
-}

@@ -52,7 +52,7 @@ func (p *printer) follow(ctx context.Context, tail *ops.Tail, id ops.TaskID) ops
 		}
 		for _, e := range events {
 			switch {
-			case p.json && p.plan.Risk == ops.Read:
+			case p.document():
 				document.add(e)
 			case p.json:
 				p.printRecord(e)
@@ -60,7 +60,7 @@ func (p *printer) follow(ctx context.Context, tail *ops.Tail, id ops.TaskID) ops
 				p.print(e)
 			}
 			if end, ok := e.(ops.TaskFinished); ok && end.Task == id {
-				if p.json && p.plan.Risk == ops.Read {
+				if p.document() {
 					_ = writeJSON(p.out, document)
 				}
 				return end
@@ -70,6 +70,10 @@ func (p *printer) follow(ctx context.Context, tail *ops.Tail, id ops.TaskID) ops
 }
 
 // Private
+
+// document reports a run that ends in one document instead of records as they
+// come.
+func (p *printer) document() bool { return p.json && p.plan.Risk == ops.Read && !p.plan.Stream }
 
 func (p *printer) printRecord(e ops.Event) {
 	rec, ok := p.recorder.Record(e)

@@ -87,7 +87,7 @@ func (p Program) follow(ctx context.Context, f *flags, s *live.Session, id ops.T
 	out := p.printer(f, plan, s)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() { p.onSignals(signals, done, s, id) })
+	wg.Go(func() { p.onSignals(signals, done, s, id, plan) })
 	finished := out.follow(ctx, tail, id)
 	close(done)
 	wg.Wait()
@@ -97,7 +97,7 @@ func (p Program) follow(ctx context.Context, f *flags, s *live.Session, id ops.T
 	return nil
 }
 
-func (p Program) onSignals(signals <-chan os.Signal, done <-chan struct{}, s *live.Session, id ops.TaskID) {
+func (p Program) onSignals(signals <-chan os.Signal, done <-chan struct{}, s *live.Session, id ops.TaskID, plan ops.Plan) {
 	var last time.Time
 	for {
 		select {
@@ -110,7 +110,9 @@ func (p Program) onSignals(signals <-chan os.Signal, done <-chan struct{}, s *li
 				os.Exit(1)
 			}
 			last = now
-			_, _ = fmt.Fprintf(p.Stderr, "Got %s: stopping at a safe point and releasing the lock. Again within 3 s to quit at once.\n", sig)
+			if plan.Risk != ops.Read {
+				_, _ = fmt.Fprintf(p.Stderr, "Got %s: stopping at a safe point and releasing the lock. Again within 3 s to quit at once.\n", sig)
+			}
 			s.Engine.Cancel(id, sig.String())
 		}
 	}
