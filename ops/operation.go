@@ -143,6 +143,9 @@ type Input struct {
 	LockWait LockWait
 	// Stdin is what the person's standard input is.
 	Stdin Stdin
+	// Streams says that a command can have the person's standard streams as they
+	// are, bytes in and bytes out. A console has none to give, but a terminal.
+	Streams bool
 }
 
 // LockWait is --lock-wait with its limits; the zero value does not wait.
@@ -156,10 +159,14 @@ type Stdin string
 
 // The kinds of standard input.
 const (
-	NoStdin       Stdin = ""         // nothing to read: closed, /dev/null, a console's own screen
-	StdinTerminal Stdin = "terminal" // a person types
-	StdinData     Stdin = "data"     // a file or a pipe
+	NoStdin       Stdin = ""         // nothing to read: closed or /dev/null
+	StdinTerminal Stdin = "terminal" // a person types; a console lends its screen
+	StdinData     Stdin = "data"     // a pipe
+	StdinFile     Stdin = "file"     // a regular file
 )
+
+// HasData reports an input that was made before anybody reads it.
+func (s Stdin) HasData() bool { return s == StdinData || s == StdinFile }
 
 // Holder is who will hold the lock: machine, process and task.
 type Holder struct {

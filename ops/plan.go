@@ -22,8 +22,13 @@ type Plan struct {
 	// Stream says that results are lines without an end, to be shown as they
 	// come; stopping it is how it ends well.
 	Stream bool
+	// Heading says what wrote the results when it was no part of ours: "App" puts
+	// them under "App Host: vm1". Progress leaves standard output to them then.
+	Heading string
+	// Raw results are printed byte for byte, and nothing beside them.
+	Raw bool
 	// Attach is a command that the person is connected to once all steps are
-	// done; nil for none.
+	// done; nil for none. A step may complete its Line.
 	Attach *Attach
 }
 
@@ -32,7 +37,10 @@ type Plan struct {
 type Attach struct {
 	Host string
 	Line command.Line
-	TTY  bool // ask for a terminal, with size and signals
+	// TTY asks for a terminal, with size and signals.
+	TTY bool
+	// Stdin says that it reads the person's standard input; always with TTY.
+	Stdin bool
 }
 
 // Effect is one line of the blast radius.
