@@ -50,6 +50,9 @@ func (c *Config) Files() []string { return slices.Clone(c.files) }
 // Dir is the project's folder: relative paths of the configuration start here.
 func (c *Config) Dir() string { return c.options.Dir }
 
+// Machine is the architecture of the machine that reads it: amd64, arm64.
+func (c *Config) Machine() string { return c.options.Arch }
+
 // Service is the app's name, the first part of its containers' names.
 func (c *Config) Service() string { return c.root.sub("service").String() }
 

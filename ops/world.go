@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 // World is all that a running step can touch: hosts, the local machine and
 // time. live and the demo fleet differ below SSH only; opstest records.
 type World interface {
-	// Remote is the server with that name in deploy.yml.
+	// Remote is the server with that name in deploy.yml. An ssh:// URL is a
+	// machine that its ssh section does not speak of: it is reached as ssh does.
 	Remote(host string) Remote
 	// Local is the machine that Binnacle runs on.
 	Local() Local
@@ -46,6 +48,11 @@ type Remote interface {
 	// Upload writes a file below the login home, 0600 unless said otherwise,
 	// complete or not at all; the content never appears in an argument.
 	Upload(ctx context.Context, file File) error
+	// Forward has the server listen on an address of its own and hands what
+	// connects to an address of this machine, until it is closed. The context
+	// bounds the setting up alone. Close tells why connections could not be
+	// handed on, if that happened.
+	Forward(ctx context.Context, listen, to string) (io.Closer, error)
 	// Docker is the server's engine through its API.
 	Docker() Docker
 }

@@ -58,6 +58,7 @@ type Session struct {
 
 	options Options
 	pool    *remote.Pool
+	outside *remote.Pool // machines that deploy.yml's ssh section does not speak of
 	who     func() identity
 }
 
@@ -115,7 +116,8 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 		o.Ask = s.Questions
 	}
 	s.pool = remote.NewPool(ctx, settings, remote.Local{Dir: o.Dir, KnownHosts: o.KnownHosts}, o.Ask, o.Log)
-	s.World = NewWorld(s.pool, NewLocal(o.Dir))
+	s.outside = remote.NewPool(ctx, remote.Settings{}, remote.Local{Dir: o.Dir, KnownHosts: o.KnownHosts}, o.Ask, o.Log)
+	s.World = NewWorld(s.pool, s.outside, NewLocal(o.Dir))
 	everything, err := cfg.Select(config.Filter{})
 	if err != nil {
 		return nil, err
@@ -136,6 +138,7 @@ func (s *Session) Close() {
 	s.Engine.Close()
 	s.World.Close()
 	_ = s.pool.Close()
+	_ = s.outside.Close()
 	s.Store.Close()
 }
 

@@ -6,6 +6,7 @@ package live
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -22,17 +23,19 @@ const dockerSocket = "/var/run/docker.sock"
 
 // World runs operations on the hosts of a pool.
 type World struct {
-	pool  *remote.Pool
-	local *Local
+	pool    *remote.Pool
+	outside *remote.Pool // for machines that deploy.yml's ssh section does not speak of
+	local   *Local
 
 	mu    sync.Mutex
 	hosts map[string]*Host
 }
 
-// NewWorld makes a world over an SSH pool and this machine. Close it before
-// the pool.
-func NewWorld(pool *remote.Pool, local *Local) *World {
-	return &World{pool: pool, local: local, hosts: map[string]*Host{}}
+// NewWorld makes a world over this machine and two SSH pools: one for the hosts
+// of deploy.yml, and one for machines that only a URL names, such as a remote
+// builder. Close it before the pools.
+func NewWorld(pool, outside *remote.Pool, local *Local) *World {
+	return &World{pool: pool, outside: outside, local: local, hosts: map[string]*Host{}}
 }
 
 // Remote is the server with that name.
@@ -44,7 +47,7 @@ func (w *World) Host(name string) *Host {
 	defer w.mu.Unlock()
 	h := w.hosts[name]
 	if h == nil {
-		client := w.pool.Host(name)
+		client := w.client(name)
 		h = &Host{name: name, client: client}
 		h.engine = docker.New(name, func(ctx context.Context) (net.Conn, error) {
 			return client.DialUnix(ctx, dockerSocket)
@@ -116,6 +119,15 @@ func (h *Host) Upload(ctx context.Context, file ops.File) error {
 	return told(h.name, h.client.Upload(ctx, strings.NewReader(content), int64(len(content)), file.Path, file.Mode))
 }
 
+// Forward lets the host reach an address of this machine.
+func (h *Host) Forward(ctx context.Context, listen, to string) (io.Closer, error) {
+	forward, err := h.client.Forward(ctx, listen, to)
+	if err != nil {
+		return nil, told(h.name, err)
+	}
+	return forward, nil
+}
+
 // Docker is the engine.
 func (h *Host) Docker() ops.Docker { return h.engine }
 
@@ -130,6 +142,15 @@ func (h *Host) Engine() *docker.Engine { return h.engine }
 
 // Client is the SSH connection.
 func (h *Host) Client() *remote.Client { return h.client }
+
+// Private
+
+func (w *World) client(name string) *remote.Client {
+	if strings.HasPrefix(name, "ssh://") {
+		return w.outside.Plain(name)
+	}
+	return w.pool.Host(name)
+}
 
 // Helpers
 

@@ -5,6 +5,7 @@ package opstest
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"regexp"
@@ -251,7 +252,27 @@ func (r *remote) Upload(ctx context.Context, f ops.File) error {
 	return r.world.late(ctx, r.host, "upload "+f.Path)
 }
 
+// Forward records that it was opened, and its end.
+func (r *remote) Forward(ctx context.Context, listen, to string) (io.Closer, error) {
+	if _, err := r.world.ask(ctx, r.host, "forward "+listen+" to "+to); err != nil {
+		return nil, err
+	}
+	return forward{remote: r, ctx: context.WithoutCancel(ctx), listen: listen}, nil
+}
+
 func (r *remote) Docker() ops.Docker { return r.world.Engine(r.host) }
+
+type forward struct {
+	*remote
+	ctx    context.Context
+	listen string
+}
+
+// Close records the end.
+func (f forward) Close() error {
+	_, err := f.world.ask(f.ctx, f.host, "end of forward "+f.listen)
+	return err
+}
 
 type local struct{ world *World }
 

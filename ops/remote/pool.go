@@ -75,6 +75,17 @@ func (p *Pool) Host(name string) *Client {
 	return p.client(name, d, err)
 }
 
+// Plain returns the Client of a machine as plain ssh reaches it: the user, port
+// and proxy of the Settings do not apply, and without a user it is this login's.
+func (p *Pool) Plain(name string) *Client {
+	d, err := parseDestination(name)
+	if err != nil {
+		d = destination{host: name}
+	}
+	d.jump = true
+	return p.client(name, d, err)
+}
+
 // Prewarm connects to all hosts side by side and returns when each is
 // connected or has failed. The error joins one *ConnError per failed host.
 func (p *Pool) Prewarm(ctx context.Context, hosts []string) error {
