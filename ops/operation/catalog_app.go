@@ -4,5 +4,5 @@ import "binnacle/ops"
 
 // appCatalog are the operations on the app.
 func appCatalog() ops.Catalog {
-	return ops.Catalog{AppBoot(), AppStart(), AppStop()}
+	return ops.Catalog{AppBoot(), AppStart(), AppStop(), AppExec()}
 }
