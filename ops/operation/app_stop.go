@@ -14,22 +14,24 @@ func AppStop() ops.Operation {
 	return ops.Operation{
 		Name: "app stop", Group: "app", Summary: "Stop the app on its servers",
 		Scope: ops.ScopeApp, Risk: ops.Disrupt,
-		Plan: func(in ops.Input) (ops.Plan, error) {
-			s := newStory(in, "app stop")
-			stop := s.perPlace("stop", "stop", s.stopPlace)
-			plan := s.plan(ops.Disrupt, "stop the app", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(stop))
-			plan.Effects = []ops.Effect{
-				{Label: "to", Text: s.destinationText(), Warn: s.production()},
-				{Label: "hosts", Text: joined(s.sel.AppHosts())},
-				{Label: "stops", Text: s.servingText() + ": nobody is served until it is started again", Warn: true},
-			}
-			plan.Locks = true
-			return plan, nil
-		},
+		Plan: func(in ops.Input) (ops.Plan, error) { return planStop(in, "app stop") },
 	}
 }
 
 // Private
+
+func planStop(in ops.Input, name string) (ops.Plan, error) {
+	s := newStory(in, name)
+	stop := s.perPlace("stop", "stop", s.stopPlace)
+	plan := s.plan(ops.Disrupt, "stop the app", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(stop))
+	plan.Effects = []ops.Effect{
+		{Label: "to", Text: s.destinationText(), Warn: s.production()},
+		{Label: "hosts", Text: joined(s.sel.AppHosts())},
+		{Label: "stops", Text: s.servingText() + ": nobody is served until it is started again", Warn: true},
+	}
+	plan.Locks = true
+	return plan, nil
+}
 
 // perPlace makes one step per role and host, hosts side by side, the roles of a
 // host one after another.
@@ -81,15 +83,9 @@ func (s *story) stopPlace(ctx context.Context, r *ops.Run, p *place) error {
 // current is the running container of the place; the zero Container when
 // nothing runs.
 func (p *place) current(ctx context.Context, r *ops.Run) (ops.Container, error) {
-	containers, err := r.Docker().ListContainers(ctx, p.app.Labels()...)
+	running, err := p.running(ctx, r)
 	if err != nil {
-		return ops.Container{}, &ops.Error{Host: p.host, Command: p.app.Info().String(), Cause: err}
-	}
-	var running []ops.Container
-	for _, c := range containers {
-		if c.Running() {
-			running = append(running, c)
-		}
+		return ops.Container{}, err
 	}
 	if len(running) < 2 {
 		return first(running), nil

@@ -3,6 +3,7 @@ package operation
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,31 +38,19 @@ func (s *story) stopStale() ops.Node {
 // Private
 
 func (s *story) stopStaleOf(ctx context.Context, r *ops.Run, role *config.Role) (bool, error) {
-	p := &place{story: s, role: role, host: r.Host, app: s.app(role, r.Host)}
-	containers, err := r.Docker().ListContainers(ctx, p.app.Labels()...)
-	if err != nil {
-		return false, &ops.Error{Host: r.Host, Command: "docker ps", Cause: err}
-	}
-	var running []ops.Container
-	for _, c := range containers {
-		if c.Running() {
-			running = append(running, c)
-		}
-	}
-	if len(running) < 2 {
-		return false, nil
+	p := s.placeOf(role, r.Host)
+	running, err := p.running(ctx, r)
+	if err != nil || len(running) < 2 {
+		return false, err
 	}
 	if p.role.Proxied() {
 		p.awaitProxy(ctx, r)
 	}
-	inUse, err := p.inUse(ctx, r, running)
+	stale, err := p.notInUse(ctx, r, running)
 	if err != nil {
 		return false, err
 	}
-	for _, c := range running {
-		if c.ID == inUse {
-			continue
-		}
+	for _, c := range stale {
 		version := versionOf(c, p.app)
 		r.Say("Stopping stale container for role %s with version %s", role.Name(), version)
 		line := p.app.Stop(c.Name, p.app.StopTimeout())
@@ -71,6 +60,27 @@ func (s *story) stopStaleOf(ctx context.Context, r *ops.Run, role *config.Role) 
 		}
 	}
 	return true, nil
+}
+
+// running lists the containers of the place that run.
+func (p *place) running(ctx context.Context, r *ops.Run) ([]ops.Container, error) {
+	containers, err := r.Docker().ListContainers(ctx, p.app.Labels()...)
+	if err != nil {
+		return nil, &ops.Error{Host: p.host, Command: p.app.Info().String(), Cause: err}
+	}
+	return slices.DeleteFunc(containers, func(c ops.Container) bool { return !c.Running() }), nil
+}
+
+// notInUse are the running containers of the place other than the one in use.
+func (p *place) notInUse(ctx context.Context, r *ops.Run, running []ops.Container) ([]ops.Container, error) {
+	if len(running) < 2 {
+		return nil, nil
+	}
+	inUse, err := p.inUse(ctx, r, running)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(running), func(c ops.Container) bool { return c.ID == inUse }), nil
 }
 
 // awaitProxy waits for the end of a switch that a run which was cut off left
