@@ -175,11 +175,16 @@ func (a *Accessory) findHosts() []string {
 }
 
 // hostsWithTag looks where Kamal looks: into roles that are plain lists, and a
-// single tag matches any part of its name.
+// single tag matches any part of its name. Kamal dies of servers without roles.
 func (c *Config) hostsWithTag(tag string) []string {
+	servers := c.root.sub("servers")
+	lists := [][]Value{servers.list}
+	for _, role := range servers.entries {
+		lists = append(lists, role.value.list)
+	}
 	var hosts []string
-	for _, role := range c.root.sub("servers").entries {
-		for _, item := range role.value.list {
+	for _, list := range lists {
+		for _, item := range list {
 			if item.kind != Map || len(item.entries) == 0 {
 				continue
 			}

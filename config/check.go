@@ -25,6 +25,7 @@ func (c *Config) check() Errors {
 	if service := c.root.sub("service"); service.Present() && (service.kind != String && service.kind != Symbol || !serviceName.MatchString(service.text)) {
 		v.fail("service", "Service name can only include alphanumeric characters, hyphens, and underscores", "it becomes part of container names")
 	}
+	v.accessoryTags()
 	v.hooks()
 	v.mergedProxies()
 	v.sslHosts()
@@ -105,6 +106,21 @@ func (v *checker) minimumVersion() {
 	}
 	if minimum.truthy() && compareVersions(minimum.String(), KamalVersion) > 0 {
 		v.fail("minimum_version", fmt.Sprintf("Current version is %s, minimum required is %s", KamalVersion, minimum), "what only newer versions understand would be ignored")
+	}
+}
+
+// accessoryTags refuses what Kamal dies of: a tag is looked up below roles.
+func (v *checker) accessoryTags() {
+	if !v.config.options.Strict || v.config.root.sub("servers").kind != List {
+		return
+	}
+	for _, accessory := range v.config.accessories {
+		for _, key := range []string{"tag", "tags"} {
+			if tag := accessory.section.sub(key); tag.truthy() {
+				v.problems = append(v.problems, &Error{Position: tag.at, Path: "accessories/" + accessory.name + "/" + key,
+					Problem: "tags need servers with roles", Hint: "write servers: {web: [...]}"})
+			}
+		}
 	}
 }
 

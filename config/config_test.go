@@ -284,7 +284,7 @@ func TestAliasesAndMergeKeys(t *testing.T) {
 		{"list of merges", "a: &x {k: 1}\nb: &y {k: 2, l: 3}\nc: {<<: [*x, *y]}", `{"a"=>{"k"=>1}, "b"=>{"k"=>2, "l"=>3}, "c"=>{"k"=>1, "l"=>3}}`},
 		{"repeated key", "a: 1\nb: 2\na: 3", `{"a"=>3, "b"=>2}`},
 		{"literal", "a: |\n  yes\nb: >\n  no", `{"a"=>"yes\n", "b"=>"no"}`},
-		{"tag", "a: !!str 1\nb: !!int '2'", `{"a"=>"1", "b"=>"2"}`},
+		{"tag", "a: !!str 1\nb: !!int '2'\nc: !foo \"yes\"", `{"a"=>"1", "b"=>2, "c"=>true}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

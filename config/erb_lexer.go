@@ -113,7 +113,13 @@ func (l *lexer) text(text string, line int) {
 func (l *lexer) tag(tag string, line int) (int, error) {
 	end := closingTag(tag)
 	if end < 0 {
-		return 0, &beyondError{line, "a <% without its %>"}
+		// Ruby takes what follows for text.
+		rest := tag[2:]
+		if rest != "" && strings.IndexByte("=#-", rest[0]) >= 0 {
+			rest = rest[1:]
+		}
+		l.text(strings.ReplaceAll(rest, "%%>", "%>"), line)
+		return len(tag), nil
 	}
 	size := end + 2
 	code := tag[2:end]

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,8 @@ import (
 const maxNodes = 50_000
 
 var yamlErrorLine = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s+)?line (\d+): `)
+
+var yamlUnknownAnchor = regexp.MustCompile(`^yaml: unknown anchor '(.*)' referenced$`)
 
 // source is one file: its text, what its templates rendered to, and which line
 // of the text each rendered line came from.
@@ -46,6 +49,7 @@ func (s *source) parse() (err error) {
 	if err != nil {
 		return err
 	}
+	s.tree = s.tree.withTextKeys()
 	if s.tree.kind != Map {
 		return &Error{Position: s.tree.at, Problem: "the file should be a hash", Hint: "its top level must be keys such as service: and servers:"}
 	}
@@ -62,6 +66,16 @@ func (s *source) position(line, column int) Position {
 
 // Private
 
+// find is the place where the rendered text holds a word for the first time.
+func (s *source) find(word string) Position {
+	before, _, found := strings.Cut(s.rendered, word)
+	if !found {
+		return Position{File: s.path}
+	}
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	return s.position(strings.Count(before, "\n")+1, len([]rune(line))+1)
+}
+
 func (s *source) syntaxError(err error) error {
 	text := err.Error()
 	place := Position{File: s.path}
@@ -71,6 +85,9 @@ func (s *source) syntaxError(err error) error {
 		text = text[len(m[0]):]
 	}
 	hint := "the YAML is broken at or just before this line"
+	if m := yamlUnknownAnchor.FindStringSubmatch(text); m != nil {
+		place, hint = s.find("*"+m[1]), "define it above with &"+m[1]+": anchors do not reach from one file to another"
+	}
 	if strings.Contains(text, "cannot start any token") {
 		hint = "indent with spaces: YAML takes no tabs, and quote values that begin with @ or `"
 	}
@@ -149,6 +166,23 @@ func (v *Value) set(key, value Value) {
 	v.entries = append(v.entries, entry{key, value})
 }
 
+// withTextKeys writes the keys of the top level that are symbols as texts: `:env:`
+// is `env:` there, and nowhere else.
+func (v Value) withTextKeys() Value {
+	if !slices.ContainsFunc(v.entries, func(e entry) bool { return e.key.kind == Symbol }) {
+		return v
+	}
+	named := v
+	named.entries = nil
+	for _, e := range v.entries {
+		if e.key.kind == Symbol {
+			e.key.kind = String
+		}
+		named.set(e.key, e.value)
+	}
+	return named
+}
+
 // mergeIn adds the entries of a `<<` value; of a list, the first map wins.
 func (v *Value) mergeIn(value Value) {
 	if value.kind == Map {
@@ -195,7 +229,7 @@ func readScalar(node *yaml.Node) Value {
 			return StringValue(string(data))
 		}
 		return StringValue(node.Value)
-	case quoted && (!explicit || node.Tag != "!!float"):
+	case quoted && !explicit:
 		return StringValue(node.Value)
 	case explicit && (node.Tag == "!!str" || node.Tag == "!str"):
 		return StringValue(node.Value)

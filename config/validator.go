@@ -160,7 +160,11 @@ func (v *validator) unknownKeys(value, example Value, path string) {
 			continue
 		}
 		unknown = append(unknown, e)
-		names = append(names, e.key.String())
+		name := e.key.String()
+		if e.key.kind == List {
+			name = strings.Join(e.key.texts(), ", ")
+		}
+		names = append(names, name)
 		hints = append(hints, v.keyHint(e, example, path))
 	}
 	switch len(unknown) {
