@@ -14,11 +14,12 @@ func (p Proxy) BootConfig() Line {
 	options := "--publish 80:80 --publish 443:443 --log-opt max-size=" + config.ProxyLogMaxSize
 	return New("echo").WithArgs(
 		Substitute(readFile(p.BootFile(BootOptions), options)),
-		Join(
-			Substitute(readFile(p.BootFile(BootImage), config.ProxyRepository)), Raw(":"),
-			Substitute(readFile(p.BootFile(BootImageVersion), MinimumVersion))),
+		p.bootImage(),
 		Substitute(readFile(p.BootFile(BootRunCommand), "")))
 }
+
+// BootImageName prints the image that the boot config files on the host name.
+func (p Proxy) BootImageName() Line { return New("echo").WithArgs(p.bootImage()) }
 
 // The boot config files.
 const (
@@ -88,6 +89,12 @@ func (s BootSettings) Files() []BootContent {
 }
 
 // Private
+
+func (p Proxy) bootImage() Arg {
+	return Join(
+		Substitute(readFile(p.BootFile(BootImage), config.ProxyRepository)), Raw(":"),
+		Substitute(readFile(p.BootFile(BootImageVersion), MinimumVersion)))
+}
 
 func (s BootSettings) options() []string {
 	var options []string

@@ -63,6 +63,11 @@ func AppCount(cfg *config.Config) Line {
 	return Pipe(New("ls", path.Join(cfg.RunDirectory(), "apps")), New("wc", "-l"))
 }
 
+// Apps prints the names of the apps that the host knows.
+func Apps(cfg *config.Config) Line {
+	return New("ls", path.Join(cfg.RunDirectory(), "apps"), "2>", "/dev/null", "||", "true")
+}
+
 // RemoveAppDirectory removes the app's directory with env files and assets.
 func RemoveAppDirectory(cfg *config.Config) Line { return RemoveDirectory(cfg.AppDirectory()) }
 

@@ -20,6 +20,15 @@ func NewProxy(cfg *config.Config, host string) Proxy { return Proxy{cfg: cfg, ru
 // ContainerName is the proxy's container.
 func (p Proxy) ContainerName() string { return config.ProxyContainer }
 
+// Image is the proxy's image where deploy.yml says it under proxy/run; "" where
+// the boot config files on the host decide.
+func (p Proxy) Image() string {
+	if p.run == nil {
+		return ""
+	}
+	return p.run.Image()
+}
+
 // Run creates and starts the proxy, as deploy.yml says under proxy/run, else as
 // the boot config files on the host say.
 func (p Proxy) Run() Line {

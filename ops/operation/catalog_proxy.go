@@ -4,5 +4,9 @@ import "binnacle/ops"
 
 // proxyCatalog are the operations on kamal-proxy.
 func proxyCatalog() ops.Catalog {
-	return ops.Catalog{}
+	return ops.Catalog{
+		ProxyBoot(), ProxyReboot(), ProxyStart(), ProxyStop(), ProxyRestart(), ProxyDetails(), ProxyLogs(), ProxyRemove(), ProxyUpgrade(),
+		ProxyConfigSet(), ProxyConfigGet(), ProxyConfigReset(),
+		ProxyRemoveContainer(), ProxyRemoveImage(), ProxyRemoveDirectory(),
+	}
 }

@@ -11,6 +11,19 @@ import (
 	"binnacle/ops/command"
 )
 
+// ProxyBoot makes sure that the proxy runs on every host that needs it.
+func ProxyBoot() ops.Operation {
+	return ops.Operation{
+		Name: "proxy boot", Group: "proxy", Summary: "Boot kamal-proxy where it does not run", Scope: ops.ScopeApp, Risk: ops.Change,
+		Plan: func(in ops.Input) (ops.Plan, error) {
+			s := newStory(in, "proxy boot")
+			plan := s.proxyPlan(ops.Change, "boot the proxy", s.connect(), s.lockedBeside(s.ensureProxy()))
+			plan.Effects = s.proxyEffects(s.sel.ProxyHosts(), "")
+			return plan, nil
+		},
+	}
+}
+
 // ensureProxy makes sure of the network on every host and of kamal-proxy where
 // it is needed.
 func (s *story) ensureProxy() ops.Node {
