@@ -1,6 +1,11 @@
 package command
 
-import "binnacle/config"
+import (
+	"regexp"
+	"slices"
+
+	"binnacle/config"
+)
 
 // BuildOptions say how an image is built.
 type BuildOptions struct {
@@ -30,7 +35,7 @@ func (b Builder) BuildPush(version string, o BuildOptions) Line {
 		line = line.With("--cache-to", b.build.CacheTo, "--cache-from", b.build.CacheFrom)
 	}
 	line = line.WithArgs(Argumentize("--label", b.serviceLabel(), false)...).
-		With(b.buildArgs()...).
+		WithArgs(b.buildArgs()...).
 		WithArgs(Argumentize("--secret", b.secretIDs(), false)...).
 		With("--file", b.build.Dockerfile).
 		With(b.optional()...)
@@ -38,6 +43,15 @@ func (b Builder) BuildPush(version string, o BuildOptions) Line {
 		line = line.With("--no-cache")
 	}
 	return line.With(o.Extra...).With(b.build.Context, "2>&1")
+}
+
+// ContextFiles prints the files and folders that a build takes from a folder,
+// which .dockerignore decides. Nothing is kept of it, and no image is pulled.
+func ContextFiles(folder string) Line {
+	return Pipe(
+		New("printf", `'FROM scratch\nCOPY . /\n'`),
+		New("docker", "buildx", "build", "--output", "type=tar,dest=-", "--file", "-", folder),
+		New("tar", "-tf", "-"))
 }
 
 // Private
@@ -66,14 +80,31 @@ func (b Builder) tags(version string, o BuildOptions) []string {
 }
 
 // buildArgs names the build arguments; buildx takes their values from the
-// environment, so that no value stands in a list of processes.
-func (b Builder) buildArgs() []string {
-	var words []string
+// environment, so that no value stands in a list of processes. What cannot stand
+// in the environment of the build is given as Kamal gives it.
+func (b Builder) buildArgs() []Arg {
+	var args []Arg
 	for _, pair := range b.build.Args {
-		words = append(words, "--build-arg", Quote(pair.Name))
+		if b.carried(pair.Name) {
+			args = append(args, Raw("--build-arg"), Raw(pair.Name))
+			continue
+		}
+		args = append(args, Argumentize("--build-arg", config.Pairs{pair}, true)...)
 	}
-	return words
+	return args
 }
+
+// carried tells whether an argument's value can be a variable of the build's
+// environment: the shell must pass it on, it must not change what Docker's client
+// does, and a secret may have the name already.
+func (b Builder) carried(name string) bool {
+	return variableName.MatchString(name) && !clientVariable.MatchString(name) && !slices.Contains(b.build.Secrets, name)
+}
+
+var (
+	variableName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	clientVariable = regexp.MustCompile(`(?i)^(PATH|HOME|PWD|IFS|ENV|SHELL|TMPDIR|SSH_AUTH_SOCK|(DOCKER|BUILDX|BUILDKIT|XDG|LD|DYLD|PACK|CNB)_.*|(HTTPS?|FTP|ALL|NO)_PROXY)$`)
+)
 
 func (b Builder) serviceLabel() config.Pairs {
 	return config.Pairs{{Name: "service", Value: config.StringValue(b.cfg.Service())}}
@@ -103,8 +134,20 @@ func (b Builder) optional() []string {
 	return args
 }
 
-// packPush builds with buildpacks. Secrets are named without value: pack takes
-// them from its environment, so that they stay out of the process list.
+// packEnv names the build arguments and secrets without their values: pack takes
+// those from its environment, so that they stay out of the process list.
+func (b Builder) packEnv() []string {
+	var words []string
+	for _, pair := range b.build.Args {
+		words = append(words, "--env", Quote(pair.Name))
+	}
+	for _, name := range b.build.Secrets {
+		words = append(words, "--env", name)
+	}
+	return words
+}
+
+// packPush builds with buildpacks, then pushes.
 func (b Builder) packPush(version string, o BuildOptions) Line {
 	line := New("pack", "build", b.cfg.ImageRepository())
 	if len(b.local) > 0 {
@@ -119,8 +162,7 @@ func (b Builder) packPush(version string, o BuildOptions) Line {
 		line = line.With("--clear-cache")
 	}
 	line = line.With("--env", "BP_IMAGE_LABELS=service="+b.cfg.Service()).
-		WithArgs(Argumentize("--env", b.build.Args, true)...).
-		WithArgs(ArgumentizeList("--env", b.build.Secrets...)...).
+		With(b.packEnv()...).
 		With(o.Extra...).With("--path", b.build.Context)
 	if o.output() != "registry" {
 		return line

@@ -76,6 +76,9 @@ func (b Builder) Name() string {
 	}
 }
 
+// Remotely tells whether a remote builds all or a part.
+func (b Builder) Remotely() bool { return len(b.remote) > 0 }
+
 // LoginLocally tells whether the build pushes with this machine's login.
 func (b Builder) LoginLocally() bool { return len(b.remote) == 0 }
 
@@ -87,7 +90,9 @@ func (b Builder) SecretNames() []string { return slices.Clone(b.build.Secrets) }
 func (b Builder) Env(secrets []secret.Entry) map[string]secret.Value {
 	env := map[string]secret.Value{}
 	for _, pair := range b.build.Args {
-		env[pair.Name] = secret.New(pair.Value.String())
+		if b.carried(pair.Name) && (pair.Value.Present() || pair.Value.IsFalse()) {
+			env[pair.Name] = secret.New(Received(pair.Value.String(), b.cfg.Getenv))
+		}
 	}
 	for _, entry := range secrets {
 		env[entry.Name] = entry.Value

@@ -67,6 +67,17 @@ func (c Clone) Revision() Line { return c.git("rev-parse", "HEAD") }
 // GitRoot prints the root of the project's repository.
 func GitRoot() Line { return New("git", "rev-parse", "--show-toplevel") }
 
+// GitPrefix prints the project's folder below the root of its repository.
+func GitPrefix() Line { return New("git", "rev-parse", "--show-prefix") }
+
+// GitModified prints the files of the project's folder that differ from what is
+// staged.
+func GitModified() Line { return New("git", "ls-files", "--modified") }
+
+// GitUntracked prints the files of the project's folder that git does not know,
+// ignored ones too.
+func GitUntracked() Line { return New("git", "ls-files", "--others") }
+
 // GitRevision prints the project's revision.
 func GitRevision() Line { return New("git", "rev-parse", "HEAD") }
 

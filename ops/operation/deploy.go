@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"binnacle/ops"
+	"binnacle/ops/command"
 )
 
 // Deploy builds or pulls the image, and boots it everywhere under the lock.
@@ -59,7 +60,7 @@ func (s *story) deployPlan(title string, parts deployParts) (ops.Plan, error) {
 	}
 	image := s.pull()
 	if !s.Params.On("skip-push") {
-		image = ops.InSequence("", "", s.build(s.Params.On("no-cache")), s.pull())
+		image = ops.InSequence("", "", s.build(command.BuildOptions{NoCache: s.Params.On("no-cache")}), s.pull())
 	}
 	var before, under []ops.Node
 	if parts.servers {
@@ -98,7 +99,7 @@ func (s *story) deployEffects(parts deployParts) []ops.Effect {
 		{Label: "version", Text: s.versionChange()},
 	}
 	if !s.Params.On("skip-push") {
-		effects = append(effects, ops.Effect{Label: "builds", Text: "from a clean clone of the git repository"})
+		effects = append(effects, s.newBuild(command.BuildOptions{}).effects()...)
 	}
 	if parts.prune {
 		effects = append(effects, ops.Effect{Label: "prunes", Text: fmt.Sprintf("stopped containers but the newest %d per host", s.cfg.RetainContainers())})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"binnacle/config"
@@ -45,16 +46,67 @@ func (s *story) secrets() ops.Node {
 	}}
 }
 
-// pull fetches the image on all app hosts, with progress in bytes.
+// pull fetches the image on all app hosts, with progress in bytes. Hosts that
+// share a mirror of the registry wait until one of them has filled it.
 func (s *story) pull() ops.Node {
 	image := s.cfg.AbsoluteImage(s.version)
-	return eachHost("pull", "pull "+image, s.sel.AppHosts(), func(string) *ops.Step {
+	title := "pull " + image
+	if s.cfg.Registry().Local() {
+		title += " from this machine"
+	}
+	hosts := s.sel.AppHosts()
+	shared := &mirrors{seeds: map[string]*barrier{}}
+	return eachHost("pull", title, hosts, func(string) *ops.Step {
 		return &ops.Step{
 			Title: "pull", Timeout: 30 * time.Minute,
 			Lines: []command.Line{command.New("docker", "pull", image)},
-			Run:   func(ctx context.Context, r *ops.Run) error { return s.pullOn(ctx, r, image) },
+			Run: func(ctx context.Context, r *ops.Run) error {
+				pull := func() error {
+					return s.withRegistryForward(ctx, r, r.Host, func() error { return s.pullOn(ctx, r, image) })
+				}
+				if len(hosts) == 1 {
+					return pull()
+				}
+				return shared.pull(ctx, r, pull)
+			},
 		}
 	})
+}
+
+func (s *story) pullEffect() ops.Effect {
+	return ops.Effect{Label: "hosts", Text: strings.Join(s.sel.AppHosts(), ", ")}
+}
+
+// forwardTimeout is how long a host may take to listen for the local registry.
+const forwardTimeout = 30 * time.Second
+
+// withRegistryForward lets a host reach the registry of this machine, under the
+// name that it has here, while something is done. A remote registry needs none.
+func (s *story) withRegistryForward(ctx context.Context, r *ops.Run, host string, do func() error) error {
+	registry := s.cfg.Registry()
+	if !registry.Local() {
+		return do()
+	}
+	listen, to := fmt.Sprintf("127.0.0.1:%d", registry.LocalPort()), fmt.Sprintf("localhost:%d", registry.LocalPort())
+	r.Say("Setting up local registry port forwarding to %s...", host)
+	setUp, cancel := context.WithTimeoutCause(ctx, forwardTimeout, fmt.Errorf("timed out after %s", forwardTimeout))
+	defer cancel()
+	forward, err := r.World.Remote(host).Forward(setUp, listen, to)
+	if err != nil {
+		var known *ops.Error
+		if errors.As(err, &known) {
+			return err
+		}
+		return &ops.Error{Host: host, Summary: "forwarding " + listen + " to the registry here", Cause: err}
+	}
+	err = do()
+	if broken := forward.Close(); err != nil && broken != nil {
+		return &ops.Error{
+			Host: host, Summary: "the registry of this machine does not answer", Cause: broken,
+			Hint: "binnacle registry setup starts it",
+		}
+	}
+	return err
 }
 
 func (s *story) pullOn(ctx context.Context, r *ops.Run, image string) error {
