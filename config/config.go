@@ -270,6 +270,12 @@ func (c *Config) Output() Output { return c.output }
 // Secrets are the project's secrets; nothing is read before the first question.
 func (c *Config) Secrets() *secret.Secrets { return c.secrets }
 
+// Getenv is a variable of the environment, as templates see it.
+func (c *Config) Getenv(name string) string {
+	value, _ := c.environment.get(name)
+	return value
+}
+
 // Volumes are the raw --volume arguments of every app container.
 func (c *Config) Volumes() []string { return c.root.sub("volumes").texts() }
 

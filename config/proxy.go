@@ -122,7 +122,7 @@ func (p *Proxy) DeployOptions(version string) Pairs {
 		}
 	}
 	s := p.section
-	add("host", textList(p.Hosts))
+	add("host", listOr(s.sub("hosts"), p.Hosts))
 	if p.SSL {
 		add("tls", BoolValue(true))
 	}
@@ -139,13 +139,13 @@ func (p *Proxy) DeployOptions(version string) Pairs {
 	add("buffer-memory", s.sub("buffering", "memory"))
 	add("max-request-body", s.sub("buffering", "max_request_body"))
 	add("max-response-body", s.sub("buffering", "max_response_body"))
-	add("path-prefix", textList(p.PathPrefixes))
+	add("path-prefix", listOr(s.sub("path_prefixes"), p.PathPrefixes))
 	add("strip-path-prefix", s.sub("strip_path_prefix"))
 	add("forward-headers", s.sub("forward_headers"))
 	add("tls-redirect", s.sub("ssl_redirect"))
-	add("log-request-header", textList(p.LogRequestHeaders))
+	add("log-request-header", listOr(s.sub("logging", "request_headers"), p.LogRequestHeaders))
 	add("log-response-header", s.sub("logging", "response_headers"))
-	if p.config.ErrorPagesPath() != "" {
+	if p.config.root.sub("error_pages_path").truthy() {
 		add("error-pages", StringValue(path.Join(p.config.ProxyAppContainerDirectory(), "error_pages", version)))
 	}
 	return options
@@ -299,6 +299,15 @@ func textOrNil(s string) Value {
 		return Value{}
 	}
 	return StringValue(s)
+}
+
+// listOr is a list as written, where true is a flag without a value, else the
+// texts that stand for it.
+func listOr(written Value, texts []string) Value {
+	if written.kind == List {
+		return written
+	}
+	return textList(texts)
 }
 
 func textList(items []string) Value {

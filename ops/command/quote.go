@@ -28,6 +28,28 @@ func Escape(v string) string {
 	return b.String()
 }
 
+// Received is what a program gets for an escaped value: line breaks and tabs as
+// backslash sequences, and ${NAME} or ${NAME:-text} looked up. It is for values
+// that reach a program without a shell.
+func Received(v string, lookup func(name string) string) string {
+	var b strings.Builder
+	for _, run := range asciiRuns(v) {
+		if run[0] >= 0x80 {
+			b.WriteString(run)
+			continue
+		}
+		dumped := strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(dump(run))
+		b.WriteString(expansion.ReplaceAllStringFunc(dumped, func(found string) string {
+			parts := expansion.FindStringSubmatch(found)
+			if value := lookup(parts[1]); value != "" {
+				return value
+			}
+			return parts[2]
+		}))
+	}
+	return b.String()
+}
+
 // Argumentize repeats a flag for each pair: `flag K="v"`, `flag K=false`, and
 // `flag K` for nothing or blank text. Sensitive values are hidden.
 func Argumentize(flag string, pairs config.Pairs, sensitive bool) []Arg {
@@ -107,6 +129,8 @@ func Quote(v string) string {
 }
 
 // Private
+
+var expansion = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?-([^{}$]*))?\}`)
 
 var unsafeWord = regexp.MustCompile(`[^A-Za-z0-9_\-.,:/@%+=]`)
 
