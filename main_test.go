@@ -31,6 +31,7 @@ func mayImport() map[string][]string {
 		"ops/command":   {"config", "config/secret"},
 		"ops":           {"config", "config/secret", "ops/command"},
 		"ops/opstest":   low,
+		"ops/argv":      {},
 		"ops/operation": low,
 		"ops/remote":    {},
 		"ops/docker":    low,
@@ -44,7 +45,7 @@ func mayImport() map[string][]string {
 		"ui/pane":       append(slices.Clone(low), "ops/logs", "ui/kit", "ui/theme", "ui/widget"),
 		"ui/dialog":     append(slices.Clone(low), "ui/kit", "ui/theme", "ui/widget"),
 		"ui":            append(slices.Clone(low), "ops/logs", "ui/kit", "ui/theme", "ui/widget", "ui/pane", "ui/dialog"),
-		"ui/cli":        append(slices.Clone(hosts), "ops/live"),
+		"ui/cli":        append(slices.Clone(hosts), "ops/live", "ops/argv"),
 		"ui/desk":       append(slices.Clone(hosts), "ops/live", "ops/operation", "ui", "ui/kit", "ui/pane", "ui/theme"),
 	}
 }

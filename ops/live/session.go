@@ -37,6 +37,7 @@ type Options struct {
 	// Prebuilt says that images are in the registry already and cannot be built
 	// here, as on the demo fleet: every deploy skips build and push.
 	Prebuilt   bool
+	LockWait   ops.LockWait // how a lock that is held is waited for
 	Ask        remote.Asker // nil: nobody is there, unless OnScreen
 	OnScreen   bool         // questions go into the State, for a console
 	Log        *slog.Logger
@@ -236,7 +237,7 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		Fleet: s.Store.State().Fleet, Params: params, SkipHooks: req.SkipHooks, Now: s.World.Now(), Hex: randomHex,
 		UserName: me.name, Performer: me.performer, Alive: Alive,
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
-		LockHeld: os.Getenv("KAMAL_LOCK") == "true", Hooks: s.hooks(),
+		LockHeld: os.Getenv("KAMAL_LOCK") == "true", LockWait: s.options.LockWait, Hooks: s.hooks(),
 	}, nil
 }
 

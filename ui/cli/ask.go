@@ -43,18 +43,14 @@ func (q *prompt) Passphrase(_ context.Context, path string, again bool) ([]byte,
 	return typed, err
 }
 
-// confirm asks a yes-or-no question; the default is no.
+// confirm asks a yes-or-no question. Only y is yes, as with Kamal.
 func (p Program) confirm(ctx context.Context, question string) (bool, error) {
 	_, _ = fmt.Fprintf(p.Stderr, "%s [y/N] ", question)
 	line, err := p.readLine(ctx)
 	if err != nil {
 		return false, err
 	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return true, nil
-	}
-	return false, nil
+	return strings.TrimSpace(line) == "y", nil
 }
 
 // readLine reads one line; the end of the context ends the wait.

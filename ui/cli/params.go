@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,27 +12,29 @@ import (
 
 // bindParams gives a command an operation's arguments and flags, and returns
 // how to read them once they are parsed.
-func bindParams(cmd *cobra.Command, name string, params []ops.Param) func(args []string) ops.Params {
+func bindParams(cmd *cobra.Command, op ops.Operation, kamal reference) func(args []string) ops.Params {
 	var readers []func(ops.Params)
 	var positional []ops.Param
 	splat := false
-	cmd.Use = name
-	for _, param := range params {
+	words := op.Words()
+	cmd.Use = words[len(words)-1]
+	for _, param := range op.Params {
 		switch {
 		case param.Kind == ops.Words:
 			positional, splat = append(positional, param), true
 			cmd.Use += " " + param.Name + "…"
+			cmd.Annotations = map[string]string{commandAnnotation: "true"}
 		case param.Positional:
 			positional = append(positional, param)
 			cmd.Use += " [" + param.Name + "]"
 		default:
 			readers = append(readers, bindFlag(cmd, param))
+			if kind := kindName(param, kamal.flag(op.Name, param.Name)); kind != "" {
+				_ = cmd.Flags().SetAnnotation(param.Name, kindAnnotation, []string{kind}) // it was defined just now
+			}
 		}
 	}
-	cmd.Args = atMost(len(positional))
-	if splat {
-		cmd.Args = cobra.ArbitraryArgs
-	}
+	cmd.Args = between(positional, splat)
 	return func(args []string) ops.Params {
 		out := ops.Params{}
 		for _, read := range readers {
@@ -60,10 +64,11 @@ func bindFlag(cmd *cobra.Command, param ops.Param) func(ops.Params) {
 	}()
 	switch param.Kind {
 	case ops.Toggle:
-		on := flags.BoolP(param.Name, param.Letter, false, param.Usage)
+		usual := param.Default == "true"
+		on := flags.BoolP(param.Name, param.Letter, usual, param.Usage)
 		return func(out ops.Params) {
-			if *on {
-				out[param.Name] = "true"
+			if *on || usual {
+				out[param.Name] = strconv.FormatBool(*on)
 			}
 		}
 	case ops.List:
@@ -72,4 +77,33 @@ func bindFlag(cmd *cobra.Command, param ops.Param) func(ops.Params) {
 	}
 	value := flags.StringP(param.Name, param.Letter, param.Default, param.Usage)
 	return func(out ops.Params) { out[param.Name] = *value }
+}
+
+// between wants the positional arguments that are required, and no more than
+// there are.
+func between(positional []ops.Param, splat bool) cobra.PositionalArgs {
+	most := atMost(len(positional))
+	return func(cmd *cobra.Command, args []string) error {
+		for i, param := range positional {
+			if param.Required && i >= len(args) {
+				return fmt.Errorf("%s needs %s; see %s --help", cmd.CommandPath(), param.Name, cmd.CommandPath())
+			}
+		}
+		if splat {
+			return nil
+		}
+		return most(cmd, args)
+	}
+}
+
+// kindName is what a flag takes where that is more, or other, than one word: as
+// Kamal has it for the options that it knows.
+func kindName(param ops.Param, kamal kamalFlag) string {
+	switch {
+	case param.Kind == ops.Number:
+		return "numeric"
+	case param.Kind == ops.List && (kamal.Type == "hash" || kamal.Type == "array"):
+		return kamal.Type
+	}
+	return ""
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,6 +52,8 @@ type flags struct {
 	primary, skipHooks         bool
 	verbose, quiet             bool
 	json, dryRun, yes, strict  bool
+	lockWait                   bool
+	lockTimeout, lockInterval  float64 // seconds
 }
 
 // ErrFailed ends a command whose failure has been printed already.
@@ -59,8 +62,11 @@ var ErrFailed = errors.New("failed")
 // Run executes a command line and returns the exit code.
 func (p Program) Run(ctx context.Context, args []string) int {
 	root := p.command()
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	line, err := p.spelled(ctx, root, args)
+	if err == nil {
+		root.SetArgs(append([]string{}, line...)) // without any it would take the process's own
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return 0
 	}
@@ -79,10 +85,12 @@ func (p Program) command() *cobra.Command {
 		Short: "A console for apps deployed with Kamal",
 		Long: "A console for apps deployed with Kamal.\n\n" +
 			"Without a command, binnacle opens the console on config/deploy.yml. The flags below\n" +
-			"come before or after the command. -h is --hosts, as with Kamal; help is --help.",
+			"come before or after the command. -h is --hosts, as with Kamal; help is --help.\n" +
+			"Commands can be shortened as long as one is meant, and the aliases of deploy.yml work.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noSuchCommand,
+		Annotations:   map[string]string{groupAnnotation: "true"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.Console == nil || !p.Terminal {
 				return cmd.Help()
@@ -93,12 +101,16 @@ func (p Program) command() *cobra.Command {
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetIn(p.Stdin)
-	root.SetFlagErrorFunc(explainFlag)
+	root.SetFlagErrorFunc(explained)
 	f.bind(root)
+	kamal := kamalCommands()
 	for _, op := range p.Catalog {
-		p.add(root, op, f)
+		p.add(root, op, f, kamal)
 	}
-	root.AddCommand(p.configCommand(f), p.statusCommand(f), p.versionCommand(), p.tasksCommand(f), p.demoCommand(f))
+	root.AddCommand(p.configCommand(f), p.docsCommand(), p.initCommand(), p.statusCommand(f), p.versionCommand(), p.tasksCommand(f), p.demoCommand(f))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	kamal.mark(root)
 	return root
 }
 
@@ -114,17 +126,23 @@ func (f *flags) bind(root *cobra.Command) {
 	fs.BoolVarP(&f.skipHooks, "skip-hooks", "H", false, "do not run hooks")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print every command and its output")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print failures only")
+	fs.BoolVar(&f.lockWait, "lock-wait", false, "wait for the deploy lock while another deploy holds it")
+	fs.Float64Var(&f.lockTimeout, "lock-wait-timeout", 900, "with --lock-wait: give up after so many seconds")
+	fs.Float64Var(&f.lockInterval, "lock-wait-interval", 15, "with --lock-wait: try again every so many seconds")
 	fs.BoolVar(&f.json, "json", false, "print JSON: one document for reads, a record per line for tasks")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "print the plan and change nothing")
 	fs.BoolVarP(&f.yes, "confirmed", "y", false, "do not ask")
 	fs.BoolVar(&f.strict, "strict", false, "refuse what the kamal gem refuses")
 	fs.Bool("help", false, "show help") // -h is --hosts, as with Kamal
+	for _, own := range []string{"json", "dry-run", "confirmed", "strict", "help"} {
+		_ = fs.SetAnnotation(own, ownAnnotation, nil) // they were defined just now
+	}
 }
 
 func (p Program) options(f *flags) live.Options {
 	o := live.Options{
 		Dir: p.Dir, File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir,
-		Filter: f.filter(), Prebuilt: p.Prebuilt != "",
+		Filter: f.filter(), Prebuilt: p.Prebuilt != "", LockWait: f.wait(),
 	}
 	if o.Version == "" {
 		o.Version = p.Prebuilt
@@ -133,6 +151,14 @@ func (p Program) options(f *flags) live.Options {
 		o.Ask = &prompt{program: p}
 	}
 	return o
+}
+
+// wait is how long to wait for a lock that is held: not at all without --lock-wait.
+func (f *flags) wait() ops.LockWait {
+	if !f.lockWait {
+		return ops.LockWait{}
+	}
+	return ops.LockWait{Timeout: fromSeconds(f.lockTimeout), Interval: fromSeconds(f.lockInterval)}
 }
 
 func (f *flags) filter() config.Filter {
@@ -154,14 +180,14 @@ func (p Program) open(ctx context.Context, f *flags) (*live.Session, error) {
 }
 
 // add puts an operation into the tree under its words: `app boot` below `app`.
-func (p Program) add(root *cobra.Command, op ops.Operation, f *flags) {
+func (p Program) add(root *cobra.Command, op ops.Operation, f *flags, kamal reference) {
 	words := op.Words()
 	parent := root
 	for _, w := range words[:len(words)-1] {
 		parent = group(parent, w)
 	}
 	cmd := &cobra.Command{Short: op.Summary, Hidden: op.Hidden}
-	given := bindParams(cmd, words[len(words)-1], op.Params)
+	given := bindParams(cmd, op, kamal)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return p.run(cmd.Context(), f, op, given(args))
 	}
@@ -233,7 +259,11 @@ func group(parent *cobra.Command, word string) *cobra.Command {
 			return c
 		}
 	}
-	g := &cobra.Command{Use: word, Short: groupHelp(word), Args: noSuchCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	g := &cobra.Command{
+		Use: word, Short: groupHelp(word), Args: noSuchCommand, Annotations: map[string]string{groupAnnotation: "true"},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	g.AddCommand(&cobra.Command{Use: "help [COMMAND]", Short: "Show help for a command", Hidden: true, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Parent().Help() }})
 	parent.AddCommand(g)
 	return g
 }
@@ -261,23 +291,31 @@ func atMost(n int) cobra.PositionalArgs {
 	}
 }
 
-// explainFlag adds where help is; -h alone is the slip that many make.
-func explainFlag(cmd *cobra.Command, err error) error {
-	if strings.Contains(err.Error(), "'h' in -h") {
-		return fmt.Errorf("%w: -h is --hosts, as with Kamal; help is %s --help", err, cmd.CommandPath())
-	}
-	return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
-}
-
 func groupHelp(word string) string {
 	switch word {
+	case "accessory":
+		return "Databases and other services beside the app"
 	case "app":
 		return "The app's containers"
+	case "build":
+		return "The app's image"
 	case "lock":
 		return "The deploy lock"
+	case "proxy":
+		return "kamal-proxy on the hosts"
+	case "prune":
+		return "Old images and containers"
+	case "registry":
+		return "Sessions with the image registry"
+	case "secrets":
+		return "The project's secrets"
+	case "server":
+		return "The hosts themselves"
 	}
 	return word
 }
+
+func fromSeconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 func list(text string) []string {
 	if text == "" {
