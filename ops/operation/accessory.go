@@ -39,15 +39,14 @@ func (v accessoryVerb) operation() ops.Operation {
 			if err != nil {
 				return ops.Plan{}, err
 			}
-			under := []ops.Node{s.eachAccessory(v.verb, v.title(), accs, func(acc *config.Accessory, id, title string) ops.Node {
-				return v.node(s, acc, id, title)
-			})}
+			var sources ops.Node
 			if v.sources {
-				under = append([]ops.Node{s.accessorySources(accs)}, under...)
+				sources = s.accessorySources(accs)
 			}
-			plan := s.accessoryPlan(v.risk, v.title(), accs, s.lockedBeside(under...))
+			plan := s.accessoryPlan(v.risk, v.title(), accs, sources, s.eachAccessory(v.verb, v.title(), accs, func(acc *config.Accessory, id, title string) ops.Node {
+				return v.node(s, acc, id, title)
+			}))
 			plan.Effects = s.accessoryEffects(accs, v.effects)
-			plan.Locks = true
 			return plan, nil
 		},
 	}
@@ -89,12 +88,13 @@ func (s *story) accessoriesCalled(name string, all bool) ([]*config.Accessory, e
 	return []*config.Accessory{acc}, nil
 }
 
-// accessoryPlan is the plan of something that is done to accessories: it has no
-// version, and reaches only their hosts and the one with the lock.
-func (s *story) accessoryPlan(risk ops.Risk, what string, accs []*config.Accessory, nodes ...ops.Node) ops.Plan {
-	nodes = append([]ops.Node{s.hook("pre-connect", s.sel.Hosts()), s.connectTo(s.hostsOf(accs))}, nodes...)
-	plan := s.plan(risk, what+" accessory "+namesOf(accs), nodes...)
-	plan.Version = ""
+// accessoryPlan is the plan of a change of accessories: it has no version, and
+// reaches only their hosts and the one with the lock. What it needs of this
+// machine is looked at before anything else.
+func (s *story) accessoryPlan(risk ops.Risk, what string, accs []*config.Accessory, sources ops.Node, under ...ops.Node) ops.Plan {
+	plan := s.plan(risk, what+" accessory "+namesOf(accs),
+		s.hook("pre-connect", s.sel.Hosts()), sources, s.connectTo(s.hostsOf(accs)), s.lockedBeside(under...))
+	plan.Version, plan.Locks = "", true
 	return plan
 }
 
@@ -131,11 +131,10 @@ func (s *story) onAccessory(acc *config.Accessory, id, title string, lines func(
 // accessorySources reads what accessories need of this machine, so that a
 // missing secret or file stops the run before anything has changed.
 func (s *story) accessorySources(accs []*config.Accessory) ops.Node {
-	needed := slices.ContainsFunc(accs, func(acc *config.Accessory) bool { return len(acc.Files()) > 0 || len(acc.Env().Secrets) > 0 })
-	if !needed {
+	if !slices.ContainsFunc(accs, func(acc *config.Accessory) bool { return len(acc.Files())+len(acc.Env().Secrets) > 0 }) {
 		return nil
 	}
-	return &ops.Step{ID: "sources", Title: "secrets and files", Run: func(ctx context.Context, r *ops.Run) error {
+	return &ops.Step{ID: "sources", Title: "secrets and files of this machine", Run: func(ctx context.Context, r *ops.Run) error {
 		for _, acc := range accs {
 			if _, err := acc.Env().Resolve(ctx, s.cfg.Secrets()); err != nil {
 				return &ops.Error{Summary: "secrets of accessory " + acc.Name(), Cause: err, Hint: "add it to the secrets file as KEY=$KEY or KEY=$(command)"}

@@ -37,10 +37,8 @@ func AccessoryUpgrade() ops.Operation {
 			if err != nil {
 				return ops.Plan{}, err
 			}
-			plan := s.accessoryPlan(ops.Disrupt, "upgrade", accs,
-				s.lockedBeside(s.accessorySources(accs), s.upgradeAccessories(accs, in.Params.On("rolling"))))
+			plan := s.accessoryPlan(ops.Disrupt, "upgrade", accs, s.accessorySources(accs), s.upgradeAccessories(accs, in.Params.On("rolling")))
 			plan.Effects = s.accessoryEffects(accs, replacesAccessory)
-			plan.Locks = true
 			return plan, nil
 		},
 	}

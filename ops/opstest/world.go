@@ -342,6 +342,13 @@ func (e *Engine) Change(name string, apply func(*ops.Inspection)) {
 	}
 }
 
+// Remove takes away the containers that gone returns true for.
+func (e *Engine) Remove(gone func(ops.Inspection) bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.containers = slices.DeleteFunc(e.containers, gone)
+}
+
 // AddImage puts an image on the engine.
 func (e *Engine) AddImage(img ops.Image) {
 	e.mu.Lock()
