@@ -45,7 +45,7 @@ func command(ctx context.Context, args []string) error {
 	case "down":
 		return down(ctx, args)
 	}
-	return errors.New("usage: fleet up [-hosts N] [-story simple|rich] | list | down [ID]")
+	return errors.New("usage: fleet up [-hosts N] [-story simple|rich|commands] | list | down [ID]")
 }
 
 // Private
@@ -53,7 +53,7 @@ func command(ctx context.Context, args []string) error {
 func up(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
 	hosts := flags.Int("hosts", 3, "how many hosts")
-	story := flags.String("story", "simple", "whose project to write: simple or rich")
+	story := flags.String("story", "simple", "whose project to write: simple, rich or commands")
 	proxy := flags.String("kamal-proxy", "", "a real kamal-proxy binary (default: $BINNACLE_KAMAL_PROXY, else the stand-in)")
 	if err := flags.Parse(args); err != nil {
 		return err

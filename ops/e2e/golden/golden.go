@@ -1,9 +1,10 @@
-// Package golden holds what the gem itself left on three real hosts: two
-// stories, each with the project that was deployed and the state of every host
-// after each step. Steps ran in order on hosts that started empty.
+// Package golden holds what the gem itself left on three real hosts: three
+// stories, each with the project that was deployed, the state of every host
+// after each step, and what the gem printed in steps that show something.
+// Steps ran in order on hosts that started empty.
 //
-// The states are read through package snapshot. In them vm1 to vm3 are the
-// hosts and registry:5000 is the registry.
+// States and prints are read through package snapshot. In them vm1 to vm3 are
+// the hosts and registry:5000 is the registry.
 //
 // It may import the standard library only.
 package golden
@@ -11,12 +12,15 @@ package golden
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
+	"strings"
 )
 
-//go:embed all:simple all:rich
+//go:embed all:simple all:rich all:commands
 var files embed.FS
 
 // Project returns the files of the story's project: config/deploy.yml,
@@ -33,16 +37,45 @@ func Project(story string) (fs.FS, error) {
 }
 
 // State returns the recorded state after a step, as JSON. A step is its
-// two-digit number, such as 02.
+// two-digit number, such as 02. Steps that changed nothing have no file of
+// their own.
 func State(story, step string) ([]byte, error) {
-	names, err := fs.Glob(files, path.Join(story, step+"-*.json"))
+	names, err := fs.Glob(files, path.Join(story, "[0-9][0-9]-*.json"))
 	if err != nil {
 		return nil, err
 	}
-	if len(names) != 1 {
+	newest := ""
+	for _, name := range names {
+		if path.Base(name)[:2] <= step {
+			newest = name
+		}
+	}
+	if newest == "" {
 		return nil, fmt.Errorf("story %s has no step %s", story, step)
 	}
-	return files.ReadFile(names[0])
+	return files.ReadFile(newest)
+}
+
+// Revision is the commit that the story commands built and deployed.
+const Revision = "40670a6b593964514389da954b132049b5d02d48"
+
+// Printed returns what the gem printed for a person in a step, without its log,
+// and its exit code. It is empty for steps that show nothing.
+func Printed(story, step string) (text string, exit int, err error) {
+	content, err := files.ReadFile(path.Join(story, step+".printed.txt"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	const last = "exit "
+	text = string(content)
+	at := max(strings.LastIndex(text, last), 0)
+	if exit, err = strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(text[at:], last))); err != nil {
+		return "", 0, fmt.Errorf("the exit code of step %s of story %s: %w", step, story, err)
+	}
+	return text[:at], exit, nil
 }
 
 // Command is a shell command that ran on a host, in the login folder.

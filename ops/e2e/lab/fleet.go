@@ -214,6 +214,9 @@ func (f *Fleet) fill(ctx context.Context, options Options) error {
 		return err
 	}
 	proxy, err := f.proxyImage(options.KamalProxy)
+	if err == nil {
+		err = os.WriteFile(f.proxyArchive(), proxy, 0o600)
+	}
 	if err != nil {
 		return err
 	}
@@ -291,4 +294,5 @@ func (f *Fleet) variables() []string {
 
 func (f *Fleet) name(part string) string { return "binnacle-e2e-" + f.id + "-" + part }
 func (f *Fleet) bin() string             { return filepath.Join(f.dir, "bin") }
+func (f *Fleet) proxyArchive() string    { return filepath.Join(f.bin(), "proxy.tar") }
 func (f *Fleet) dockerConfig() string    { return filepath.Join(f.dir, "docker") }

@@ -11,9 +11,10 @@ import (
 	"binnacle/ops/e2e/golden"
 )
 
-// Project writes the project of a story (simple or rich) for this fleet into a
-// new folder and returns the folder: deploy.yml and secrets as recorded, with
-// this fleet's registry and ssh config, and a Dockerfile with what it copies.
+// Project writes the project of a story (simple, rich or commands) for this
+// fleet into a new folder and returns the folder: deploy.yml and secrets as
+// recorded, with this fleet's registry and ssh config, and a Dockerfile with
+// what it copies.
 // It is a git repository with one commit, by ops <ops@example.com>; editing
 // `version` and committing makes another version to build.
 func (f *Fleet) Project(ctx context.Context, story string) (string, error) {
@@ -31,7 +32,10 @@ func (f *Fleet) Project(ctx context.Context, story string) (string, error) {
 // registry, its ssh config, the docker driver, this machine's architecture.
 func (f *Fleet) Adapt(deploy string) string {
 	deploy = strings.ReplaceAll(deploy, goldenRegistry, f.Registry())
-	deploy = strings.Replace(deploy, "arch: amd64\n", "arch: "+f.arch+"\n  driver: docker\n", 1)
+	if !strings.Contains(deploy, "driver: docker\n") {
+		deploy = strings.Replace(deploy, "arch: amd64\n", "arch: amd64\n  driver: docker\n", 1)
+	}
+	deploy = strings.Replace(deploy, "arch: amd64\n", "arch: "+f.arch+"\n", 1)
 	return deploy + fmt.Sprintf("ssh:\n  config:\n    - %s\n", f.SSHConfig())
 }
 
@@ -69,6 +73,9 @@ func (f *Fleet) writeProject(ctx context.Context, story, dir string) error {
 	}
 	for name, content := range files {
 		path := filepath.Join(dir, name)
+		if _, err := fs.Stat(recorded, name); err == nil && name != "config/deploy.yml" {
+			continue
+		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}

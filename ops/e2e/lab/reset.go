@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"os"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -30,8 +31,25 @@ func (f *Fleet) Reset(ctx context.Context) error {
 	for _, host := range f.hosts {
 		group.Go(func() error {
 			_, err := host.Exec(within, "set -e; REGISTRY="+f.Registry()+"; exec >/dev/null;"+resetScript)
-			return err
+			if err != nil {
+				return err
+			}
+			return host.ensureProxyImage(within)
 		})
 	}
 	return group.Wait()
+}
+
+// Private
+
+// ensureProxyImage loads the proxy's image where a removal took it.
+func (h *Host) ensureProxyImage(ctx context.Context) error {
+	if found, err := h.Exec(ctx, "docker images --quiet "+ProxyImage); err != nil || found != "" {
+		return err
+	}
+	archive, err := os.ReadFile(h.fleet.proxyArchive())
+	if err != nil {
+		return err
+	}
+	return h.load(ctx, archive)
 }

@@ -9,22 +9,23 @@ import (
 
 // normal knows what varies from run to run.
 type normal struct {
-	registry                                             string
-	replaced, hostname, target, moment, color, id, sha40 *regexp.Regexp
+	registry                                                        string
+	replaced, execution, hostname, target, moment, color, id, sha40 *regexp.Regexp
 }
 
 const recordedRegistry = "registry:5000"
 
 func newNormal(registry string) normal {
 	return normal{
-		registry: registry,
-		replaced: regexp.MustCompile(`_replaced_[0-9a-f]{16}`),
-		hostname: regexp.MustCompile(`(vm\d+)-[0-9a-f]{12}`),
-		target:   regexp.MustCompile(`\b[0-9a-f]{12}:(\d+)`),
-		moment:   regexp.MustCompile(`\[?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\]?`),
-		color:    regexp.MustCompile(`\x1b\[[0-9;]*m`),
-		id:       regexp.MustCompile(`^[0-9a-f]{12}$|^[0-9a-f]{64}$`),
-		sha40:    regexp.MustCompile(`\b[0-9a-f]{40}\b`),
+		registry:  registry,
+		replaced:  regexp.MustCompile(`_replaced_[0-9a-f]{16}`),
+		execution: regexp.MustCompile(`(-exec-[\w.-]+-)[0-9a-f]{6}\b`),
+		hostname:  regexp.MustCompile(`(vm\d+)-[0-9a-f]{12}`),
+		target:    regexp.MustCompile(`\b[0-9a-f]{12}:(\d+)`),
+		moment:    regexp.MustCompile(`\[?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\]?`),
+		color:     regexp.MustCompile(`\x1b\[[0-9;]*m`),
+		id:        regexp.MustCompile(`^[0-9a-f]{12}$|^[0-9a-f]{64}$`),
+		sha40:     regexp.MustCompile(`\b[0-9a-f]{40}\b`),
 	}
 }
 
@@ -32,8 +33,10 @@ func newNormal(registry string) normal {
 // in a state that is normalised already.
 func (h Host) normalised(registry string) Host {
 	n := newNormal(registry)
+	// Docker's own networks, and one that somebody made on a recorded host.
+	strangers := []string{"bridge", "host", "none", "other"}
 	out := Host{
-		Networks: slices.DeleteFunc(sorted(h.Networks), func(s string) bool { return s == "bridge" || s == "host" || s == "none" }),
+		Networks: slices.DeleteFunc(sorted(h.Networks), func(s string) bool { return slices.Contains(strangers, s) }),
 		Volumes:  slices.DeleteFunc(sorted(h.Volumes), n.id.MatchString),
 		Proxy:    n.text(n.color.ReplaceAllString(h.Proxy, "")),
 		Files:    map[string]File{},
@@ -62,6 +65,7 @@ func (n normal) text(s string) string {
 		s = strings.ReplaceAll(s, n.registry, recordedRegistry)
 	}
 	s = n.replaced.ReplaceAllString(s, "_replaced_RANDOM")
+	s = n.execution.ReplaceAllString(s, "${1}RANDOM")
 	s = n.hostname.ReplaceAllString(s, "$1-RANDOM")
 	s = n.target.ReplaceAllString(s, "CONTAINER:$1")
 	return n.moment.ReplaceAllString(s, "[TIME]")

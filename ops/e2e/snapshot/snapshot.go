@@ -123,6 +123,19 @@ func Golden(story, step string) (Fleet, error) {
 	return fleet, nil
 }
 
+// Replaced returns the state with a text replaced wherever it stands.
+func (f Fleet) Replaced(old, replacement string) (Fleet, error) {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	var out Fleet
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text), old, replacement)), &out); err != nil {
+		return nil, fmt.Errorf("replacing %s in a state: %w", old, err)
+	}
+	return out, nil
+}
+
 // WithoutAudit returns the state without the audit lines that end in one of
 // the messages, for comparing with a story of which steps were left out.
 func (f Fleet) WithoutAudit(messages ...string) Fleet {
