@@ -12,6 +12,14 @@ type Prune struct{ cfg *config.Config }
 // NewPrune removes what is left of the service, all its roles and destinations.
 func NewPrune(cfg *config.Config) Prune { return Prune{cfg: cfg} }
 
+// ListContainers lists the service's containers, stopped ones too.
+func (p Prune) ListContainers() Line {
+	return New("docker", "ps", "--all", "--filter", p.serviceFilter())
+}
+
+// ListImages lists the service's images.
+func (p Prune) ListImages() Line { return New("docker", "image", "ls", "--filter", p.serviceFilter()) }
+
 // Containers removes the stopped containers of the service, the newest aside;
 // retain says how many those are.
 func (p Prune) Containers(retain int) Line {
