@@ -183,6 +183,18 @@ func (r *Run) LockState(text string) {
 // on a context which outlives it.
 func (r *Run) Cancelled() bool { return r.x.ctx.Err() != nil }
 
+// Pause waits, but no longer than until somebody asks the task to stop.
+func (r *Run) Pause(ctx context.Context, d time.Duration) error {
+	ctx, wake := context.WithCancel(ctx)
+	defer wake()
+	defer context.AfterFunc(r.x.ctx, wake)()
+	err := r.World.Sleep(ctx, d)
+	if r.Cancelled() {
+		return ErrCancelled
+	}
+	return err
+}
+
 // Failed reports that a step of the task has failed already.
 func (r *Run) Failed() bool {
 	r.x.mu.Lock()

@@ -19,6 +19,7 @@ type lock struct {
 	ours   bool // the directory was made by this run, its details were not written
 	text   string
 	host   string
+	found  ops.Lock // what was in the way of the last try
 }
 
 // ErrLocked is the failure of a change that found the deploy lock taken.
@@ -54,36 +55,49 @@ func (s *story) acquire() ops.Node {
 		return nil
 	}
 	s.lock.host = s.lockHost()
-	builder := command.NewLock(s.cfg)
 	return &ops.Step{
-		ID: "lock", Title: "lock", Host: s.lock.host, Atomic: true, Timeout: 2 * time.Minute,
-		Lines: []command.Line{command.New("mkdir", builder.Dir())},
+		ID: "lock", Title: "lock", Host: s.lock.host, Atomic: true, Timeout: s.LockWait.Timeout + 2*time.Minute,
+		Lines: []command.Line{command.New("mkdir", command.NewLock(s.cfg).Dir())},
 		Run: func(ctx context.Context, r *ops.Run) error {
-			if err := s.respectPrimaryLock(ctx, r); err != nil {
-				return err
+			if s.LockWait.Timeout > 0 {
+				return s.takeLockInTurn(ctx, r)
 			}
 			r.Say("Acquiring the deploy lock...")
-			details := command.LockDetails{
-				LockedBy: s.UserName, At: r.Now(), Version: s.lockVersion, Message: s.Holder.Message(),
+			err := s.takeLock(ctx, r)
+			if errors.Is(err, ErrLocked) {
+				r.Say("Deploy lock already in place!")
 			}
-			s.lock.text = details.Text()
-			err := r.Exec(ctx, builder.Acquire(details))
-			switch {
-			case err == nil:
-				s.lock.held = true
-				r.Note("held by you")
-				r.Fact(s.lockTaken(r))
-				return nil
-			case lockTaken(err):
-				return s.explainLock(ctx, r, err)
-			}
-			// An answer that was lost may stand for a lock that was taken; a
-			// command that failed after mkdir has left the bare directory.
-			var exit *ops.ExitError
-			s.lock.unsure, s.lock.ours = true, errors.As(err, &exit)
 			return err
 		},
 	}
+}
+
+// takeLock tries once. Where the lock is held, the error is ErrLocked, and
+// lock.found is what was found.
+func (s *story) takeLock(ctx context.Context, r *ops.Run) error {
+	s.lock.found = ops.Lock{}
+	if err := s.respectPrimaryLock(ctx, r); err != nil {
+		return err
+	}
+	details := command.LockDetails{
+		LockedBy: s.UserName, At: r.Now(), Version: s.lockVersion, Message: s.Holder.Message(),
+	}
+	s.lock.text = details.Text()
+	err := r.Exec(ctx, command.NewLock(s.cfg).Acquire(details))
+	switch {
+	case err == nil:
+		s.lock.held = true
+		r.Note("held by you")
+		r.Fact(s.lockTaken(r))
+		return nil
+	case lockTaken(err):
+		return s.explainLock(ctx, r, err)
+	}
+	// An answer that was lost may stand for a lock that was taken; a
+	// command that failed after mkdir has left the bare directory.
+	var exit *ops.ExitError
+	s.lock.unsure, s.lock.ours = true, errors.As(err, &exit)
+	return err
 }
 
 // respectPrimaryLock refuses when filters move the lock away from a host that
@@ -97,8 +111,7 @@ func (s *story) respectPrimaryLock(ctx context.Context, r *ops.Run) error {
 	if err != nil || !found.Held {
 		return err
 	}
-	r.Fact(ops.LockSeen{App: s.App, Lock: found})
-	return lockedError(found, s.Fleet)
+	return s.inTheWay(r, found)
 }
 
 // explainLock tells whose lock was found. One that cannot be seen is a mkdir that
@@ -111,7 +124,12 @@ func (s *story) explainLock(ctx context.Context, r *ops.Run, failed error) error
 	if !found.Held {
 		return failed
 	}
-	r.Say("Deploy lock already in place!")
+	return s.inTheWay(r, found)
+}
+
+// inTheWay is the failure of a lock that somebody else holds.
+func (s *story) inTheWay(r *ops.Run, found ops.Lock) error {
+	s.lock.found = found
 	r.Fact(ops.LockSeen{App: s.App, Lock: found})
 	return lockedError(found, s.Fleet)
 }

@@ -52,6 +52,7 @@ func LockAcquire() ops.Operation {
 					details.At = r.Now()
 					err := r.Exec(ctx, builder.Acquire(details))
 					if lockTaken(err) {
+						r.Say("Deploy lock already in place!")
 						return s.explainLock(ctx, r, err)
 					}
 					if err != nil {

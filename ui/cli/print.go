@@ -113,7 +113,9 @@ func (p *printer) print(e ops.Event) {
 	case ops.TaskFinished:
 		p.finish(e)
 	case ops.Noticed:
-		_, _ = fmt.Fprintln(p.err, e.Text)
+		if e.Err || !p.quiet {
+			_, _ = fmt.Fprintln(p.err, e.Text)
+		}
 	}
 }
 
