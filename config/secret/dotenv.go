@@ -164,7 +164,7 @@ func (p *parser) command(command string) (string, error) {
 		}
 		inline := p.options.Inline
 		if inline == nil {
-			inline = extractOnly
+			inline = Vaults{Run: noProcess, Env: p.options.Env}.Inline
 		}
 		result, err := inline(p.ctx, words[min(2, len(words)):])
 		if err != nil {
@@ -227,6 +227,11 @@ func (p *parser) env(name string) string {
 }
 
 // Helpers
+
+// noProcess is what a reader that was given no world answers to adapters.
+func noProcess(_ context.Context, c Command) (string, error) {
+	return "", fmt.Errorf("%s: no command can be run here", c)
+}
 
 func unquote(value string) (string, byte) {
 	if n := len(value); n >= 2 && (value[0] == '\'' || value[0] == '"') && value[n-1] == value[0] {

@@ -237,7 +237,7 @@ func TestInlineCommand(t *testing.T) {
 		t.Errorf("value %q, error %v, words %q, want %q", v.Reveal(), err, got, want)
 	}
 	options.Inline = nil
-	if _, err := Open(options).Get(t.Context(), "A"); err == nil || !strings.Contains(err.Error(), "vault adapter") {
+	if _, err := Open(options).Get(t.Context(), "A"); err == nil || !strings.Contains(err.Error(), "Unknown secrets adapter: op") {
 		t.Errorf("error %v, want one about the adapter", err)
 	}
 }

@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,20 +83,6 @@ func SplitShell(line string) ([]string, error) {
 		words = append(words, word.String())
 	}
 	return words, nil
-}
-
-// Private
-
-// extractOnly answers the part of `secrets` that needs no vault.
-func extractOnly(_ context.Context, words []string) (string, error) {
-	if len(words) == 3 && words[0] == "extract" {
-		value, err := Extract(words[1], words[2])
-		return value.Reveal(), err
-	}
-	if len(words) > 0 && words[0] == "fetch" {
-		return "", errors.New("`kamal secrets fetch` needs a vault adapter, and this build has none: call the vault's own CLI inside $(…) instead")
-	}
-	return "", errors.New("only `secrets extract NAME JSON` and `secrets fetch` can stand inside $(…)")
 }
 
 // Helpers

@@ -27,8 +27,8 @@ type Options struct {
 	// Run executes $(command) substitutions.
 	Run Runner
 	// Inline answers `kamal secrets …` and `binnacle secrets …` inside $(…) without
-	// starting a process. It gets the words after "secrets". When nil, extract
-	// works and fetch is an error.
+	// starting a process. It gets the words after "secrets". Vaults.Inline does
+	// it; when nil, extract works and no vault's tool is started.
 	Inline func(ctx context.Context, words []string) (string, error)
 	// Redactor is told every value that was resolved; it may be nil.
 	Redactor *Redactor
