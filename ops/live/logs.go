@@ -22,6 +22,12 @@ func (s *Session) FollowLogs(ctx context.Context, ready <-chan struct{}) *logs.F
 	return logs.Follow(ctx, logs.Options{Open: open, Redact: s.Redactor.Redact})
 }
 
+// PastLogs reads what containers have logged so far, merged by time. Secrets that
+// have been read are taken out of it.
+func (s *Session) PastLogs(ctx context.Context, requests []logs.PastRequest, each func(logs.Line), failed func(*logs.Source, error)) error {
+	return logs.Past(ctx, logs.Options{Open: s.openLog, Redact: s.Redactor.Redact}, requests, each, failed)
+}
+
 // Private
 
 func (s *Session) openLog(ctx context.Context, req logs.Request, each func(logs.Entry)) error {

@@ -334,7 +334,7 @@ func (l *loop) release() {
 		if m.Late {
 			late++
 		}
-		text := l.clean(m.Entry.Text)
+		text := clean(l.f.options.Redact, m.Entry.Text)
 		lines = append(lines, Line{
 			At: m.Entry.At, Source: l.byID[m.Stream].source, Stream: m.Entry.Stream,
 			Text: text, Level: DetectLevel(text), Late: m.Late,
@@ -350,16 +350,15 @@ func (l *loop) release() {
 
 // clean redacts what will be seen; text that cleaning changes is redacted
 // before as well, lest a secret changes too much to be recognised.
-func (l *loop) clean(text string) string {
-	redact := l.f.options.Redact
+func clean(redact func(string) string, text string) string {
 	if redact == nil {
 		return Clean(text)
 	}
-	clean := Clean(text)
-	if clean != text {
-		clean = Clean(redact(text))
+	cleaned := Clean(text)
+	if cleaned != text {
+		cleaned = Clean(redact(text))
 	}
-	return redact(clean)
+	return redact(cleaned)
 }
 
 // arm sets the timer to the next thing that happens by itself.

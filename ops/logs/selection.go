@@ -43,6 +43,11 @@ func (s Selection) Equal(o Selection) bool {
 		slices.Equal(s.Accessories, o.Accessories) && slices.Equal(s.Hosts, o.Hosts) && slices.Equal(s.Containers, o.Containers)
 }
 
+// Takes reports whether a container is selected, whatever its state.
+func (s Selection) Takes(c ops.Container) bool {
+	return slices.Contains(s.Containers, c.Key()) || s.byKind(&c)
+}
+
 // Title is the selection in a few words: `web+job`, `db on web-1`.
 func (s Selection) Title(f ops.Fleet) string {
 	parts := slices.Concat(s.Roles, s.Accessories)
