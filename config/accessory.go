@@ -97,18 +97,17 @@ func (a *Accessory) EnvFile() string {
 
 // Files are uploaded before boot and mounted; the default mode is 755.
 func (a *Accessory) Files() []Mount {
-	mounts := a.mounts("files", func(local, remote string) Mount {
+	return a.mounts("files", sameFile, func(local, remote string) Mount {
 		return Mount{Local: local, HostPath: a.ServiceName() + remote, Mode: "755", Template: strings.HasSuffix(local, "erb")}
 	})
-	return mounts
 }
 
 // Directories are made on the host before boot and mounted.
 func (a *Accessory) Directories() []Mount {
-	return a.mounts("directories", func(local, _ string) Mount {
+	return a.mounts("directories", sameText, func(local, _ string) Mount {
 		host := local
 		if !path.IsAbs(local) {
-			host = path.Join(a.ServiceName(), local)
+			host = a.ServiceName() + "/" + strings.TrimLeft(local, "/")
 		}
 		return Mount{Local: local, HostPath: host}
 	})
@@ -198,7 +197,7 @@ func (c *Config) hostsWithTag(tag string) []string {
 }
 
 // mounts reads one entry per local path: of two with the same, the last counts.
-func (a *Accessory) mounts(key string, place func(local, remote string) Mount) []Mount {
+func (a *Accessory) mounts(key string, same func(m, n Mount) bool, place func(local, remote string) Mount) []Mount {
 	var mounts []Mount
 	for _, item := range a.section.sub(key).list {
 		var mount Mount
@@ -215,7 +214,7 @@ func (a *Accessory) mounts(key string, place func(local, remote string) Mount) [
 			mount = place(parts[0], parts[1])
 			mount.ContainerPath, mount.Options = parts[1], parts[2]
 		}
-		if i := slices.IndexFunc(mounts, func(m Mount) bool { return m.Local == mount.Local }); i >= 0 {
+		if i := slices.IndexFunc(mounts, func(m Mount) bool { return same(m, mount) }); i >= 0 {
 			mounts[i] = mount
 			continue
 		}
@@ -223,3 +222,13 @@ func (a *Accessory) mounts(key string, place func(local, remote string) Mount) [
 	}
 	return mounts
 }
+
+// Helpers
+
+// sameFile tells whether two files are one to Kamal, however their paths are
+// written; templates never are.
+func sameFile(m, n Mount) bool {
+	return !m.Template && !n.Template && path.Clean(m.Local) == path.Clean(n.Local)
+}
+
+func sameText(m, n Mount) bool { return m.Local == n.Local }

@@ -36,12 +36,11 @@ type kamalSent struct {
 // the file, and the text for the shell must be Kamal's.
 func TestHostileConfigsReachDockerIntact(t *testing.T) {
 	var recorded []kamalSent
-	text, err := os.ReadFile(filepath.Join("testdata", "adversarial", "kamal.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &recorded)
-	}
-	if *writeAdversaries == "" && (err != nil || len(recorded) != adversaries) {
-		t.Fatalf("%d recorded projects, want %d: %v", len(recorded), adversaries, err)
+	if *writeAdversaries == "" {
+		readRecorded(t, "kamal.json", &recorded)
+		if len(recorded) != adversaries {
+			t.Fatalf("%d recorded projects, want %d", len(recorded), adversaries)
+		}
 	}
 	for i := range adversaries {
 		t.Run(fmt.Sprintf("%03d", i), func(t *testing.T) {
@@ -174,6 +173,17 @@ func (a *adversary) project(t *testing.T, dir string) {
 func (a *adversary) digest() string {
 	sum := sha256.Sum256([]byte(a.yaml.String() + "\x00" + a.secrets.String()))
 	return hex.EncodeToString(sum[:8])
+}
+
+func readRecorded(t *testing.T, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "adversarial", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func writeIn(t *testing.T, dir, name, text string) {

@@ -35,7 +35,7 @@ func (b Builder) BuildPush(version string, o BuildOptions) Line {
 		line = line.With("--cache-to", b.build.CacheTo, "--cache-from", b.build.CacheFrom)
 	}
 	line = line.WithArgs(Argumentize("--label", b.serviceLabel(), false)...).
-		WithArgs(b.buildArgs()...).
+		WithArgs(b.argsBy("--build-arg")...).
 		WithArgs(Argumentize("--secret", b.secretIDs(), false)...).
 		With("--file", b.build.Dockerfile).
 		With(b.optional()...)
@@ -79,17 +79,17 @@ func (b Builder) tags(version string, o BuildOptions) []string {
 	return args
 }
 
-// buildArgs names the build arguments; buildx takes their values from the
+// argsBy names the build arguments; the build takes their values from the
 // environment, so that no value stands in a list of processes. What cannot stand
-// in the environment of the build is given as Kamal gives it.
-func (b Builder) buildArgs() []Arg {
+// there is given as Kamal gives it.
+func (b Builder) argsBy(flag string) []Arg {
 	var args []Arg
 	for _, pair := range b.build.Args {
 		if b.carried(pair.Name) {
-			args = append(args, Raw("--build-arg"), Raw(pair.Name))
+			args = append(args, Raw(flag), Raw(pair.Name))
 			continue
 		}
-		args = append(args, Argumentize("--build-arg", config.Pairs{pair}, true)...)
+		args = append(args, Argumentize(flag, config.Pairs{pair}, true)...)
 	}
 	return args
 }
@@ -134,17 +134,10 @@ func (b Builder) optional() []string {
 	return args
 }
 
-// packEnv names the build arguments and secrets without their values: pack takes
-// those from its environment, so that they stay out of the process list.
-func (b Builder) packEnv() []string {
-	var words []string
-	for _, pair := range b.build.Args {
-		words = append(words, "--env", Quote(pair.Name))
-	}
-	for _, name := range b.build.Secrets {
-		words = append(words, "--env", name)
-	}
-	return words
+// packEnv names the build arguments and secrets without their values, as far as
+// pack can take those from its environment.
+func (b Builder) packEnv() []Arg {
+	return append(b.argsBy("--env"), ArgumentizeList("--env", b.build.Secrets...)...)
 }
 
 // packPush builds with buildpacks, then pushes.
@@ -162,7 +155,7 @@ func (b Builder) packPush(version string, o BuildOptions) Line {
 		line = line.With("--clear-cache")
 	}
 	line = line.With("--env", "BP_IMAGE_LABELS=service="+b.cfg.Service()).
-		With(b.packEnv()...).
+		WithArgs(b.packEnv()...).
 		With(o.Extra...).With("--path", b.build.Context)
 	if o.output() != "registry" {
 		return line
