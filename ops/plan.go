@@ -17,6 +17,8 @@ type Plan struct {
 	Risk      Risk
 	Effects   []Effect // the blast radius, for the confirm dialog
 	Root      *Group
+	// Confirm is the word that a person types before it runs; "" for none.
+	Confirm string
 	// Locks says that the plan takes the app's deploy lock itself.
 	Locks bool
 	// Stream says that results are lines without an end, to be shown as they

@@ -4,5 +4,5 @@ import "binnacle/ops"
 
 // removeCatalog are the operations on everything at once.
 func removeCatalog() ops.Catalog {
-	return ops.Catalog{Stop()}
+	return ops.Catalog{Stop(), Remove(), Upgrade()}
 }
