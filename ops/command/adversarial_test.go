@@ -211,7 +211,7 @@ func loadProject(t *testing.T, dir string) *config.Config {
 
 // Docker
 
-// dockerShell is a host where docker prints its arguments and nothing else is
+// dockerShell is a machine where docker and pack print their arguments and nothing else is
 // installed: what a value makes the shell run ends in an error.
 type dockerShell struct{ bin, home string }
 
@@ -219,8 +219,10 @@ func newDockerShell(t *testing.T) dockerShell {
 	t.Helper()
 	s := dockerShell{bin: t.TempDir(), home: t.TempDir()}
 	script := "#!/bin/sh\nfor argument do printf '%s\\0' \"$argument\"; done\n"
-	if err := os.WriteFile(filepath.Join(s.bin, "docker"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"docker", "pack"} {
+		if err := os.WriteFile(filepath.Join(s.bin, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return s
 }

@@ -96,6 +96,9 @@ func (b Builder) Env(secrets []secret.Entry) map[string]secret.Value {
 	}
 	for _, entry := range secrets {
 		env[entry.Name] = entry.Value
+		if b.Mode() == BuilderPack {
+			env[entry.Name] = secret.New(Received(entry.Value.Reveal(), b.cfg.Getenv))
+		}
 	}
 	if len(b.remote) > 0 {
 		env["BUILDKIT_NO_CLIENT_TOKEN"] = secret.New("1")
