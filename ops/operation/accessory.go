@@ -117,7 +117,7 @@ func (s *story) onAccessory(acc *config.Accessory, id, title string, lines func(
 	return eachHost(id, title, s.sel.AccessoryHostsFor(acc), func(host string) *ops.Step {
 		builder := command.NewAccessory(s.cfg, acc, host)
 		return &ops.Step{
-			Title: acc.Name(), Atomic: true, Timeout: 10 * time.Minute, Lines: lines(builder),
+			Title: title, Atomic: true, Timeout: 10 * time.Minute, Lines: lines(builder),
 			Run: func(ctx context.Context, r *ops.Run) error {
 				if r.Cancelled() {
 					return ops.ErrCancelled

@@ -83,7 +83,7 @@ func (s *story) rebootAccessory(acc *config.Accessory, id, title string) ops.Nod
 	lines := func(a command.Accessory) []command.Line {
 		return []command.Line{a.Stop(), a.RemoveContainer(), a.Run()}
 	}
-	replace := s.onAccessory(acc, "replace", "replace", lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
+	replace := s.onAccessory(acc, "replace", "replace "+acc.Name(), lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
 		if err := ensureNetwork(ctx, r); err != nil {
 			return err
 		}
@@ -95,14 +95,14 @@ func (s *story) rebootAccessory(acc *config.Accessory, id, title string) ops.Nod
 		}
 		return accessoryDown(acc, s.runAccessory(ctx, r, acc, a))
 	})
-	return ops.InSequence(id, title, present([]ops.Node{s.pullAccessory(acc, "pull", "pull "+acc.Image()), replace})...)
+	return ops.InSequence(id, title, present([]ops.Node{s.pullAccessory(acc, "pull", "pull "+acc.Name()), replace})...)
 }
 
 func (s *story) pullAccessory(acc *config.Accessory, id, title string) ops.Node {
 	return eachHost(id, title, s.sel.AccessoryHostsFor(acc), func(host string) *ops.Step {
 		builder := command.NewAccessory(s.cfg, acc, host)
 		return &ops.Step{
-			Title: acc.Name(), Timeout: 30 * time.Minute, Lines: []command.Line{builder.PullImage()},
+			Title: title, Timeout: 30 * time.Minute, Lines: []command.Line{builder.PullImage()},
 			Run: func(ctx context.Context, r *ops.Run) error {
 				if err := r.Exec(ctx, s.audit(r.Now(), "", "Pull %s accessory image", acc.Name())); err != nil {
 					return err

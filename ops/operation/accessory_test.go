@@ -188,13 +188,13 @@ func TestARebootPullsEverywhereBeforeItStopsAnything(t *testing.T) {
 	}
 	pulls, stopped := 0, false
 	for _, c := range b.world.Calls() {
-		switch {
-		case c.What == "docker pull redis:7":
+		switch c.What {
+		case "docker pull redis:7":
 			pulls++
 			if stopped {
 				t.Error("pulled after a stop")
 			}
-		case c.What == "docker stop shop-cache":
+		case "docker stop shop-cache":
 			stopped = true
 		}
 	}

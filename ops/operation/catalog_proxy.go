@@ -5,8 +5,7 @@ import "binnacle/ops"
 // proxyCatalog are the operations on kamal-proxy.
 func proxyCatalog() ops.Catalog {
 	return ops.Catalog{
-		ProxyBoot(), ProxyReboot(), ProxyStart(), ProxyStop(), ProxyRestart(), ProxyDetails(), ProxyLogs(), ProxyRemove(), ProxyUpgrade(),
-		ProxyConfigSet(), ProxyConfigGet(), ProxyConfigReset(),
-		ProxyRemoveContainer(), ProxyRemoveImage(), ProxyRemoveDirectory(),
+		ProxyBoot(), ProxyReboot(), ProxyStart(), ProxyStop(), ProxyRestart(), ProxyDetails(), ProxyLogs(), ProxyRemove(), ProxyBootConfig(),
+		ProxyUpgrade(), ProxyRemoveContainer(), ProxyRemoveImage(), ProxyRemoveDirectory(),
 	}
 }

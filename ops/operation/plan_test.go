@@ -170,6 +170,8 @@ func paramsFor(cfg *config.Config, op ops.Operation) ops.Params {
 			out[p.Name] = p.Default
 		case p.Required && p.Kind == ops.Text && strings.EqualFold(p.Name, "name"):
 			out[p.Name] = cfg.Accessories()[0].Name()
+		case p.Required && p.Name == "SUBCOMMAND":
+			out[p.Name] = "set"
 		case p.Required:
 			out[p.Name] = "given"
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"strings"
 
 	"binnacle/config"
 	"binnacle/config/secret"
@@ -14,13 +13,15 @@ import (
 	"binnacle/ops/command"
 )
 
-// ProxyConfigSet writes the boot configuration of the proxy on its hosts.
-func ProxyConfigSet() ops.Operation {
+// ProxyBootConfig sets, shows or resets how the proxy is booted on its hosts.
+// What is shown is a read.
+func ProxyBootConfig() ops.Operation {
 	return ops.Operation{
-		Name: "proxy boot_config set", Group: "proxy", Summary: "Set how kamal-proxy is booted (deprecated: proxy/run in deploy.yml says it)",
+		Name: "proxy boot_config", Group: "proxy", Summary: "Set, get or reset how kamal-proxy is booted (deprecated: proxy/run in deploy.yml says it)",
 		Scope: ops.ScopeApp, Risk: ops.Change,
 		Params: []ops.Param{
-			{Name: "no-publish", Kind: ops.Toggle, Usage: "publish no port on the host"},
+			{Name: "SUBCOMMAND", Kind: ops.Text, Positional: true, Required: true, Usage: "set, get or reset"},
+			{Name: "publish", Kind: ops.Toggle, Default: "true", Usage: "publish the proxy's ports on the host"},
 			{Name: "publish-host-ip", Kind: ops.List, Usage: "address of the host to publish on (may be repeated); all when not given"},
 			{Name: "http-port", Kind: ops.Number, Default: strconv.Itoa(config.ProxyHTTPPort), Usage: "HTTP port to publish on the host"},
 			{Name: "https-port", Kind: ops.Number, Default: strconv.Itoa(config.ProxyHTTPSPort), Usage: "HTTPS port to publish on the host"},
@@ -31,52 +32,35 @@ func ProxyConfigSet() ops.Operation {
 			{Name: "metrics-port", Kind: ops.Number, Usage: "port for Prometheus metrics"},
 			{Name: "debug", Kind: ops.Toggle, Usage: "run the proxy in debug mode"},
 			{Name: "docker-options", Kind: ops.List, Usage: "flags for docker run: option=value option2=value2"},
-			{Name: moreOptions, Kind: ops.Words, Positional: true, Usage: "more docker options, behind --docker-options"},
 		},
-		Plan: func(in ops.Input) (ops.Plan, error) {
-			s := newStory(in, "proxy boot_config set")
-			settings, err := bootSettings(in.Params)
-			if err != nil {
-				return ops.Plan{}, err
-			}
-			return s.bootConfigPlan("set the proxy's boot configuration", settings.Files()), nil
-		},
-	}
-}
-
-// ProxyConfigReset removes the boot configuration from the hosts.
-func ProxyConfigReset() ops.Operation {
-	return ops.Operation{
-		Name: "proxy boot_config reset", Group: "proxy", Summary: "Boot kamal-proxy with the defaults again",
-		Scope: ops.ScopeApp, Risk: ops.Change,
-		Plan: func(in ops.Input) (ops.Plan, error) {
-			s := newStory(in, "proxy boot_config reset")
-			return s.bootConfigPlan("reset the proxy's boot configuration", command.DefaultBootSettings().Files()), nil
-		},
-	}
-}
-
-// ProxyConfigGet shows what the boot configuration on each host amounts to.
-func ProxyConfigGet() ops.Operation {
-	return ops.Operation{
-		Name: "proxy boot_config get", Group: "proxy", Summary: "Show how kamal-proxy is booted on each host",
-		Scope: ops.ScopeApp, Risk: ops.Read,
-		Plan: func(in ops.Input) (ops.Plan, error) {
-			s := newStory(in, "proxy boot_config get")
-			plan := s.plan(ops.Read, "the proxy's boot configuration", s.hook("pre-connect", s.sel.Hosts()), s.warnDeprecated(),
-				eachHost("config", "boot configuration", s.sel.ProxyHosts(), func(host string) *ops.Step {
-					return showing("kamal-proxy", command.NewProxy(s.cfg, host).BootConfig())
-				}))
-			plan.Version = ""
-			return plan, nil
-		},
+		Plan: planBootConfig,
 	}
 }
 
 // Private
 
-// moreOptions is where the values behind the first of --docker-options arrive.
-const moreOptions = "OPTION"
+func planBootConfig(in ops.Input) (ops.Plan, error) {
+	s := newStory(in, "proxy boot_config")
+	switch sub := in.Params.Text("SUBCOMMAND"); sub {
+	case "set":
+		settings, err := bootSettings(in.Params)
+		if err != nil {
+			return ops.Plan{}, err
+		}
+		return s.bootConfigPlan("set the proxy's boot configuration", settings.Files()), nil
+	case "reset":
+		return s.bootConfigPlan("reset the proxy's boot configuration", command.DefaultBootSettings().Files()), nil
+	case "get":
+		plan := s.plan(ops.Read, "the proxy's boot configuration", s.hook("pre-connect", s.sel.Hosts()), s.warnDeprecated(),
+			eachHost("config", "boot configuration", s.sel.ProxyHosts(), func(host string) *ops.Step {
+				return showing("kamal-proxy", command.NewProxy(s.cfg, host).BootConfig())
+			}))
+		plan.Version = ""
+		return plan, nil
+	default:
+		return ops.Plan{}, &ops.Error{Summary: "proxy boot_config", Cause: fmt.Errorf("Unknown boot_config subcommand %s", sub), Hint: "give set, get or reset"} //nolint:staticcheck // Kamal's words
+	}
+}
 
 // bootConfigPlan writes the files that have a text, and removes the others. As
 // with Kamal it takes no lock.
@@ -146,7 +130,7 @@ func putBootConfig(ctx context.Context, r *ops.Run, proxy command.Proxy, files [
 // bootSettings reads the flags of `proxy boot_config set`.
 func bootSettings(p ops.Params) (command.BootSettings, error) {
 	s := command.DefaultBootSettings()
-	s.Publish, s.Debug = !p.On("no-publish"), p.On("debug")
+	s.Publish, s.Debug = p.Text("publish") != "false", p.On("debug")
 	s.HostIPs, s.DockerOptions = p.List("publish-host-ip"), p.List("docker-options")
 	s.Registry, s.Repository, s.ImageVersion = p.Text("registry"), p.Text("repository"), p.Text("image-version")
 	if size, given := p["log-max-size"]; given {
@@ -168,15 +152,5 @@ func bootSettings(p ops.Params) (command.BootSettings, error) {
 			return s, fmt.Errorf("Invalid publish IP address: %s", ip) //nolint:staticcheck // Kamal's words
 		}
 	}
-	more := strings.Fields(p.Text(moreOptions))
-	if len(more) > 0 && len(s.DockerOptions) == 0 {
-		return s, fmt.Errorf("%q is no option of proxy boot_config set", more[0])
-	}
-	for _, option := range more {
-		if strings.HasPrefix(option, "-") {
-			return s, fmt.Errorf("%q is no option of proxy boot_config set", option)
-		}
-	}
-	s.DockerOptions = append(s.DockerOptions, more...)
 	return s, nil
 }

@@ -108,8 +108,8 @@ func (s *story) proxyImages(hosts []string) []ops.Effect {
 		if to == "" {
 			continue
 		}
-		change, h := to, ops.Host{}
-		h, _ = s.Fleet.Host(name)
+		change := to
+		h, _ := s.Fleet.Host(name)
 		for _, c := range h.Containers {
 			if c.Kind == ops.KindProxy && c.Image != to {
 				change = fmt.Sprintf("%s in place of %s", to, c.Image)

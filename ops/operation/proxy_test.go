@@ -181,9 +181,9 @@ func TestChangesOfTheProxyNameTheAppsBehindIt(t *testing.T) {
 
 func TestTheBootConfigurationIsWrittenAndReset(t *testing.T) {
 	b := newProxyBench(t, demoConfig)
-	b.must("proxy boot_config set",
+	b.must("proxy boot_config", "SUBCOMMAND", "set",
 		"http-port", "8080", "https-port", "443", "log-max-size", "5m", "publish-host-ip", "::1", "registry", "ghcr.io", "image-version", "v0.9.3",
-		"debug", "true", "metrics-port", "9090", "docker-options", "label=a=b", "OPTION", "memory=1g")
+		"debug", "true", "metrics-port", "9090", "docker-options", "label=a=b\x00memory=1g")
 	for name, want := range map[string]string{
 		"options": "--publish [::1]:8080:80 --publish [::1]:443:443 --log-opt max-size=5m --expose=9090 --label=a=b --memory=1g",
 		"image":   "ghcr.io/basecamp/kamal-proxy", "image_version": "v0.9.3", "run_command": `kamal-proxy run --debug --metrics-port "9090"`,
@@ -198,17 +198,33 @@ func TestTheBootConfigurationIsWrittenAndReset(t *testing.T) {
 
 	b = newProxyBench(t, demoConfig)
 	b.world.On("*", "^rm ", opstest.Reply{Err: &ops.ExitError{Code: 1, Output: "No such file or directory"}})
-	b.must("proxy boot_config reset")
-	b.must("proxy boot_config set", "http-port", "80", "no-publish", "true", "log-max-size", "")
+	b.must("proxy boot_config", "SUBCOMMAND", "reset")
+	b.must("proxy boot_config", "SUBCOMMAND", "set", "http-port", "80", "log-max-size", "10m")
 	for _, name := range []string{"options", "image", "image_version", "run_command"} {
 		wantInOrder(t, b, "rm .kamal/proxy/"+name, "mkdir -p .kamal/proxy", "rm .kamal/proxy/")
 	}
+	b.must("proxy boot_config", "SUBCOMMAND", "set", "publish", "false", "log-max-size", "1m")
+	if got, _ := b.world.File("vm1", ".kamal/proxy/options"); got != "--log-opt max-size=1m" {
+		t.Errorf("without ports the options are %q", got)
+	}
 	for _, wrong := range [][]string{
-		{"http-port", "eighty"}, {"metrics-port", "70000"}, {"publish-host-ip", "300.1.1.1"}, {"OPTION", "memory=1g"}, {"docker-options", "a=b", "OPTION", "--bogus"},
+		{"http-port", "eighty"}, {"metrics-port", "70000"}, {"publish-host-ip", "300.1.1.1"}, {"SUBCOMMAND", "frob"}, {"SUBCOMMAND", ""},
 	} {
-		if _, err := b.tryPlan("proxy boot_config set", wrong...); err == nil {
+		if _, err := b.tryPlan("proxy boot_config", append([]string{"SUBCOMMAND", "set"}, wrong...)...); err == nil {
 			t.Errorf("%q is taken", wrong)
 		}
+	}
+}
+
+func TestTheBootConfigurationIsShownAsItIsRead(t *testing.T) {
+	b := newProxyBench(t, with("proxy: { run: { http_port: 81 } }"))
+	b.world.On("*", `^echo .*run_command`, opstest.Reply{Stdout: "--publish 8080:80 basecamp/kamal-proxy:v0.9.2\n"})
+	plan := b.plan("proxy boot_config", "SUBCOMMAND", "get")
+	if plan.Risk != ops.Read {
+		t.Errorf("the risk is %s", plan.Risk)
+	}
+	if got := b.result("proxy boot_config", "SUBCOMMAND", "get"); !strings.Contains(got, "--publish 8080:80 basecamp/kamal-proxy:v0.9.2") {
+		t.Errorf("it shows %q", got)
 	}
 }
 
