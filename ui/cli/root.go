@@ -108,6 +108,8 @@ func (p Program) command() *cobra.Command {
 		p.add(root, op, f, kamal)
 	}
 	root.AddCommand(p.configCommand(f), p.docsCommand(), p.initCommand(), p.statusCommand(f), p.versionCommand(), p.tasksCommand(f), p.demoCommand(f))
+	p.addSecrets(root, f)
+	root.AddCommand(p.logsCommand(f), p.monitorCommand(f))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	kamal.mark(root)
