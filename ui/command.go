@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -83,7 +84,9 @@ func (m *Model) paletteEntries() []dialog.Entry {
 		}
 	}
 	for _, op := range m.options.Catalog {
-		out = append(out, m.operationEntry(op))
+		if !op.Hidden {
+			out = append(out, m.operationEntry(op))
+		}
 	}
 	for _, s := range m.keys.For(m.current()) {
 		view := strings.HasPrefix(string(s.ID), actViewPrefix) && s.ID != actLastView
@@ -101,7 +104,11 @@ func (m *Model) operationEntry(op ops.Operation) dialog.Entry {
 		Key: op.Key, Name: op.Name, Text: op.Summary, Danger: op.Risk > ops.Read, Intent: run,
 		Typed: func(args string) kit.Intent {
 			typed := run
-			typed.Params = parseParams(op, args)
+			typed.Params = maps.Clone(run.Params)
+			if typed.Params == nil {
+				typed.Params = ops.Params{}
+			}
+			maps.Copy(typed.Params, parseParams(op, args))
 			typed.Ready = !needs(op, typed.Params)
 			return typed
 		},

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"binnacle/ops"
 	"binnacle/ui/kit"
 	"binnacle/ui/widget"
 )
@@ -107,9 +108,19 @@ func (m *Model) sideways(a kit.Action) bool {
 	return true
 }
 
+// pointing is a pane that tells what its cursor is on, moved or not.
+type pointing interface {
+	Pointed() (kit.Target, bool)
+}
+
 // aim is what an operation is aimed at: what the focused pane points at.
 func (m *Model) aim() kit.Target {
 	t := m.target
+	if p, ok := m.panes[m.current()].(pointing); ok {
+		if at, any := p.Pointed(); any {
+			t = at
+		}
+	}
 	t.App = m.app
 	return t
 }
@@ -117,10 +128,16 @@ func (m *Model) aim() kit.Target {
 // aimed is a run of an operation at what is pointed at, narrowed to the marked hosts.
 func (m *Model) aimed(operation string) kit.Run {
 	r := kit.Run{Operation: operation, Target: m.aim()}
-	if op, ok := m.options.Catalog.Find(operation); ok && kit.Narrows(op) {
+	op, _ := m.options.Catalog.Find(operation)
+	if kit.Narrows(op) {
 		for _, t := range m.marks[kit.Hosts] {
 			r.Hosts = append(r.Hosts, t.Host)
 		}
+	}
+	name, ok := kit.AccessoryParam(op)
+	shown := slices.Contains([]kit.PaneID{kit.Accessories, kit.Details, kit.Logs}, m.current())
+	if ok && shown && r.Target.Accessory != "" {
+		r.Params = ops.Params{name: r.Target.Accessory}
 	}
 	return r
 }

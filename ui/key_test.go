@@ -243,6 +243,82 @@ func TestPaletteTakesParameters(t *testing.T) {
 	}
 }
 
+func TestOperationsOnAnAccessoryAreAimedAtItsRow(t *testing.T) {
+	name := ops.Param{Name: "NAME", Kind: ops.Text, Positional: true, Required: true}
+	o := newWorld(scenes()["live"]...)
+	options := o.options()
+	options.Catalog = append(options.Catalog,
+		ops.Operation{Name: "accessory restart", Scope: ops.ScopeAccessory, Risk: ops.Disrupt, Params: []ops.Param{name}},
+		ops.Operation{Name: "accessory exec", Scope: ops.ScopeAccessory, Risk: ops.Change, Params: []ops.Param{name, {Name: "CMD", Kind: ops.Words, Positional: true, Required: true}}},
+		ops.Operation{Name: "accessory upload", Summary: "put files in place", Scope: ops.ScopeAccessory, Risk: ops.Change, Hidden: true, Params: []ops.Param{name}},
+	)
+	s, err := ui.NewStage(t.Context(), options, 140, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	asked := func(want string) {
+		t.Helper()
+		if len(o.requests) == 0 {
+			t.Fatalf("nothing was planned:\n%s", plain(s.Frame()))
+		}
+		r := o.requests[len(o.requests)-1]
+		if got := r.Operation + " " + r.Params.Text("NAME") + " " + r.Params.Text("CMD"); strings.TrimSpace(got) != want {
+			t.Errorf("planned %q, want %q", got, want)
+		}
+		s.Press("esc")
+	}
+	s.Press("3")
+	s.Press("T")
+	asked("accessory restart db")
+	s.Press("j")
+	s.Press(":")
+	s.Type("accessory restart")
+	s.Press("enter")
+	asked("accessory restart redis")
+	s.Press(":")
+	s.Type("accessory restart db")
+	s.Press("enter")
+	asked("accessory restart db")
+	s.Press(":")
+	s.Type("accessory exec CMD=info")
+	s.Press("enter")
+	asked("accessory exec redis info")
+	s.Press(":")
+	s.Type("accessory upload")
+	hasNot(t, s, "put files in place") // it is hidden
+	s.Press("esc")
+	s.Press("esc")
+	s.Press("1")
+	s.Press(":")
+	s.Type("accessory restart")
+	s.Press("enter")
+	has(t, s, "NAME") // a host is no accessory
+}
+
+func TestASwitchThatIsOnByItselfCanBeSwitchedOff(t *testing.T) {
+	w := newWorld(scenes()["live"]...)
+	options := w.options()
+	options.Catalog = append(options.Catalog, ops.Operation{Name: "configure", Risk: ops.Change, Params: []ops.Param{
+		{Name: "SUBCOMMAND", Kind: ops.Text, Required: true}, {Name: "publish", Kind: ops.Toggle, Default: "true"},
+	}})
+	s, err := ui.NewStage(t.Context(), options, 100, 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	s.Press(":")
+	s.Type("configure")
+	s.Press("enter")
+	s.Type("set")
+	s.Press("tab")
+	s.Press("space")
+	s.Press("ctrl+s")
+	if len(w.requests) != 1 || w.requests[0].Params.Text("publish") != "false" {
+		t.Fatalf("planned %+v", w.requests)
+	}
+}
+
 func TestFailuresAreExplained(t *testing.T) {
 	w := newWorld(scenes()["live"]...)
 	w.planError = &ops.Error{Summary: "no such version", Host: "web-2", Cause: errors.New("image not found"), Hint: "R lists what is there"}

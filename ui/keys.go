@@ -97,10 +97,6 @@ func rootKeys() []kit.KeySpec {
 // table, with the user's changes.
 func keymap(panes []kit.Pane, catalog ops.Catalog, user map[string][]string) (kit.Keymap, error) {
 	specs := rootKeys()
-	specs = slices.DeleteFunc(specs, func(s kit.KeySpec) bool {
-		_, known := catalog.Find(s.Operation)
-		return s.Operation != "" && !known
-	})
 	for _, p := range panes {
 		for _, k := range p.Spec().Keys {
 			if k.Group == "" {
@@ -109,6 +105,10 @@ func keymap(panes []kit.Pane, catalog ops.Catalog, user map[string][]string) (ki
 			specs = append(specs, k)
 		}
 	}
+	specs = slices.DeleteFunc(specs, func(s kit.KeySpec) bool {
+		_, known := catalog.Find(s.Operation)
+		return s.Operation != "" && !known
+	})
 	for _, op := range catalog {
 		taken := slices.ContainsFunc(specs, func(s kit.KeySpec) bool { return s.Operation == op.Name })
 		if op.Key == "" || taken {

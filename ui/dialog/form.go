@@ -174,6 +174,8 @@ func (d *Form) submit() kit.Intent {
 			run.SkipHooks = f.on
 		case f.param.Kind == ops.Toggle && f.on:
 			run.Params[f.param.Name] = "true"
+		case f.param.Kind == ops.Toggle && f.param.Default == "true":
+			run.Params[f.param.Name] = "false"
 		case f.param.Required && text == "":
 			d.error, d.focus = f.param.Name+" is needed", i
 			return nil

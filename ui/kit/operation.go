@@ -14,6 +14,17 @@ func VersionParam(op ops.Operation) (string, bool) {
 	return "version", op.Group == "deploy"
 }
 
+// AccessoryParam is the name under which an operation on an accessory takes which
+// one; false for every other operation.
+func AccessoryParam(op ops.Operation) (string, bool) {
+	for _, p := range op.Params {
+		if op.Scope == ops.ScopeAccessory && p.Positional && p.Kind == ops.Text {
+			return p.Name, true
+		}
+	}
+	return "", false
+}
+
 // Narrows reports an operation that can be narrowed to some roles and hosts.
 func Narrows(op ops.Operation) bool {
 	return op.Scope == ops.ScopeApp && op.Risk != ops.Read && op.Group != "lock"

@@ -48,6 +48,7 @@ func (p *Accessories) Spec() kit.Spec {
 		{ID: "accessories.details", Keys: []string{"d"}, Help: "details", Long: "everything known of the accessory", Pane: kit.Accessories, Footer: 2},
 		{ID: "accessories.logs", Keys: []string{"l"}, Help: "logs", Long: "logs of the accessory", Pane: kit.Accessories, Footer: 3},
 		{ID: "accessories.shell", Keys: []string{"s", "E"}, Help: "shell", Long: "a shell in the accessory's container", Pane: kit.Accessories, Footer: 4},
+		{ID: "accessories.restart", Keys: []string{"T"}, Help: "restart", Long: "restart the accessory on its hosts", Pane: kit.Accessories, Operation: "accessory restart", Changes: true, Danger: true},
 	}}
 }
 
@@ -99,6 +100,12 @@ func (p *Accessories) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
 		return kit.Shell{Target: p.target(b)}, nil
 	}
 	return nil, nil
+}
+
+// Pointed is the row under the cursor.
+func (p *Accessories) Pointed() (kit.Target, bool) {
+	b, ok := p.list.Key()
+	return p.target(b), ok
 }
 
 // Head counts the accessories and those that do not run.
