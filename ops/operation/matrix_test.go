@@ -75,6 +75,12 @@ func scenarios(t *testing.T) []scenario {
 			return b.plan("app boot")
 		}, "v2", 25},
 		{"app stop", cfg, func(b *bench) ops.Plan { return b.plan("app stop") }, "", 10},
+		{"app maintenance", cfg, func(b *bench) ops.Plan { return b.plan("app maintenance") }, "", 6},
+		{"app live", cfg, func(b *bench) ops.Plan { return b.plan("app live") }, "", 6},
+		{"app remove", cfg, func(b *bench) ops.Plan { return b.plan("app remove") }, "", 20},
+		{"app remove_container", cfg, func(b *bench) ops.Plan { return b.plan("app remove_container", "VERSION", "v1") }, "", 10},
+		{"prune all", cfg, func(b *bench) ops.Plan { return b.plan("prune all") }, "", 10},
+		{"remove", cfg, func(b *bench) ops.Plan { return b.plan("remove", "all", "true") }, "", 30},
 		{"app start", cfg, func(b *bench) ops.Plan { stopped(b); b.in.Version = "v2"; return b.plan("app start") }, "", 10},
 	}
 }
@@ -291,6 +297,8 @@ func mayFail(f fault, mode string) bool {
 	switch {
 	case strings.HasPrefix(f.what, "docker image rm"), strings.Contains(f.what, "kamal-proxy remove"):
 		return true
+	case strings.HasPrefix(f.what, "rm -r .kamal/") && !strings.Contains(f.what, "lock-"):
+		return mode == "exit" // it may not be there
 	case strings.Contains(f.what, "kamal-proxy deploy"), strings.HasPrefix(f.what, "mkdir .kamal/lock"):
 		return mode == "lost answer"
 	case strings.HasPrefix(f.what, "docker ps --all"):
