@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"strings"
 	"testing"
 )
 
@@ -75,4 +76,56 @@ func FuzzTemplate(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzMerge holds merging to what it means: what the destination says is what
+// counts, and what it leaves out stays.
+func FuzzMerge(f *testing.F) {
+	f.Add("a: {b: 1, c: [1]}\nd: x", "a: {c: 2}\ne: ~")
+	f.Add("a: &x {b: 1}\nc: {<<: *x}", "a: ~\nc: {b: {d: 1}}")
+	f.Add("on: 1\n1: a\n:s: b", "yes: {2: 3}\n? [a]\n: b")
+	f.Fuzz(func(t *testing.T, below, above string) {
+		base, over := source{rendered: below, path: "b"}, source{rendered: above, path: "o"}
+		if base.parse() != nil || over.parse() != nil || strings.Contains(strings.ToLower(below+above), "nan") {
+			t.Skip("no maps to merge, or a number that is not itself")
+		}
+		merged := deepMerge(base.tree, over.tree)
+		if again := deepMerge(merged, over.tree); !again.equal(merged) {
+			t.Errorf("merged twice: %s, once: %s", again.inspect(), merged.inspect())
+		}
+		if same := deepMerge(base.tree, base.tree); !same.equal(base.tree) {
+			t.Errorf("over itself: %s, alone: %s", same.inspect(), base.tree.inspect())
+		}
+		covers(t, merged, base.tree, over.tree)
+	})
+}
+
+// covers checks a merged map key by key.
+func covers(t *testing.T, merged, base, over Value) {
+	t.Helper()
+	at := func(v Value, key Value) (Value, bool) {
+		for _, e := range v.entries {
+			if e.key.equal(key) {
+				return e.value, true
+			}
+		}
+		return Value{}, false
+	}
+	for _, e := range merged.entries {
+		below, inBase := at(base, e.key)
+		above, inOver := at(over, e.key)
+		switch {
+		case inBase && inOver && below.kind == Map && above.kind == Map:
+			covers(t, e.value, below, above)
+		case inOver && !e.value.equal(above), inBase && !inOver && !e.value.equal(below), !inBase && !inOver:
+			t.Errorf("%s is %s from %s and %s", e.key.inspect(), e.value.inspect(), below.inspect(), above.inspect())
+		}
+	}
+	for _, v := range []Value{base, over} {
+		for _, e := range v.entries {
+			if _, ok := at(merged, e.key); !ok {
+				t.Errorf("%s is lost", e.key.inspect())
+			}
+		}
+	}
 }

@@ -17,7 +17,7 @@ func HookPath(cfg *config.Config, hook string) string { return path.Join(cfg.Hoo
 // Hook runs a hook in the project's directory.
 func Hook(cfg *config.Config, hook string) Line {
 	file := HookPath(cfg, hook)
-	if !strings.Contains(file, "/") {
+	if !strings.Contains(file, "/") || strings.HasPrefix(file, "-") {
 		file = "./" + file
 	}
 	return New(Quote(file))

@@ -2,6 +2,8 @@ package command_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +58,20 @@ func TestHookFiles(t *testing.T) {
 	for hook, want := range map[string]bool{"pre-connect": true, "pre-deploy": true, "post-deploy": true, "pre-build": false, "pre-app-boot": false, "docker-setup": false} {
 		if command.HookGetsSecrets(hook) != want {
 			t.Errorf("%s: %v", hook, !want)
+		}
+	}
+}
+
+// Whatever the folder is called, sh runs the hook in it.
+func TestHooksOfAnyFolderRun(t *testing.T) {
+	for _, folder := range []string{"my hooks", "it's", "$X `id` $(id)", "-dash", "é日本", "a\nb", "*?[a]", "~", "%s", "#a", "a;b|c&d", `back\slash`, "!x", "{a,b}"} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, folder, "pre-build"), "#!/bin/sh\nprintf ran\n")
+		if err := os.Chmod(filepath.Join(dir, folder, "pre-build"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, dir, command.Hook(parse(t, "hooks_path: "+quoted(folder)+"\n"), "pre-build")); got != "ran" {
+			t.Errorf("%q: %q", folder, got)
 		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"binnacle/config"
 	"binnacle/config/secret"
@@ -132,6 +134,49 @@ func FuzzQuoteAndSh(f *testing.F) {
 		nested := command.Sh(command.Sh(command.New("printf", "'<%s>'", command.Quote(value))))
 		if got := run(t, t.TempDir(), nested); got != "<"+value+">" {
 			t.Errorf("sh in sh made %q of %q", got, value)
+		}
+	})
+}
+
+// Whatever name and value a file holds, a flag and its value are two words to the
+// shell, and what reaches a program without a shell is what reaches it through one.
+func FuzzArguments(f *testing.F) {
+	for _, seed := range pieces {
+		f.Add(seed, seed+"a"+seed)
+	}
+	f.Fuzz(func(t *testing.T, value, other string) {
+		if !utf8.ValidString(value) || !utf8.ValidString(other) || !expandable(value) || !expandable(other) || len(value)+len(other) > 2000 {
+			t.Skip("no text of a file, or what only a shell can tell")
+		}
+		env := config.Pairs{{Name: "A", Value: config.StringValue(value)}, {Name: "B", Value: config.StringValue(other)}}
+		want := argumentized("-e", []setting{{"A", hostile{text: value}}, {"B", hostile{text: other}}})
+		options := config.Pairs{{Name: "o", Value: config.ListValue(config.StringValue(value), config.StringValue(other))}}
+		want = append(want, optionized([]setting{{"o", hostile{list: []hostile{{text: value}, {text: other}}}}}, true)...)
+		line := command.Line{}.WithArgs(command.Argumentize("-e", env, false)...).WithArgs(command.Optionize(options, true)...)
+		shell := exec.CommandContext(t.Context(), "sh", "-c", "for a in "+line.Shell()+`; do printf '%s\0' "$a"; done`)
+		shell.Dir, shell.Env = t.TempDir(), []string{"X=" + onHost["X"], "HOME=" + onHost["HOME"], "PATH="}
+		output, err := shell.CombinedOutput()
+		if got := strings.Split(strings.TrimSuffix(string(output), "\x00"), "\x00"); err != nil || !slices.Equal(got, want) {
+			t.Errorf("sh makes of %s\n%q, want\n%q (%v)", line.Shell(), got, want, err)
+		}
+		if got := command.Received(value, func(name string) string { return onHost[name] }); got != received(value) {
+			t.Errorf("without a shell %q becomes %q, want %q", value, got, received(value))
+		}
+	})
+}
+
+// An env file has a line for each variable, whatever is in it.
+func FuzzEnvFile(f *testing.F) {
+	for _, seed := range pieces {
+		f.Add(seed+seed, "b"+seed)
+	}
+	f.Fuzz(func(t *testing.T, value, other string) {
+		if !utf8.ValidString(value) || !utf8.ValidString(other) {
+			t.Skip("no text of a file")
+		}
+		want := envLines([]setting{{"A", hostile{text: value}}, {"B", hostile{text: other}}})
+		if got := readAsDocker(t, envFile("A", value, "B", other)); !slices.Equal(got, want) {
+			t.Errorf("Docker reads %q, want %q", got, want)
 		}
 	})
 }
