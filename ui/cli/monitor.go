@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type monitorFlags struct {
 const (
 	usualInterval  = 2 * time.Second
 	shortestGap    = 250 * time.Millisecond // between two pictures, however much changes
+	settleSpan     = 3 * time.Second
 	leastInterval  = 100 * time.Millisecond
 	recentJournals = 12 // newest journals in which running tasks are looked for
 )
@@ -66,6 +68,9 @@ func (p Program) monitor(ctx context.Context, f *flags, m monitorFlags) error {
 		_, _ = fmt.Fprintf(p.Stderr, "connecting to %s…\n", counted(len(s.Selection.Hosts()), "host"))
 	}
 	s.Observe(ctx) // what has to be asked is asked before the screen is taken
+	watcher := s.Watch(ctx)
+	defer watcher.Close()
+	view.settle(ctx)
 	if m.once {
 		return view.draw()
 	}
@@ -83,10 +88,26 @@ type monitorView struct {
 	before   bool // something was printed
 }
 
+// settle waits a moment for what hosts tell only when they are watched, so that
+// the first picture is whole.
+func (v *monitorView) settle(ctx context.Context) {
+	changed, unsubscribe := v.session.Store.Dirty()
+	defer unsubscribe()
+	late := time.NewTimer(settleSpan)
+	defer late.Stop()
+	for !told(v.session.Store.State().Fleet, v.session.Selection.Hosts()) {
+		select {
+		case <-changed:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // follow draws until the context ends, which is how it is meant to end.
 func (v *monitorView) follow(ctx context.Context, interval time.Duration) error {
-	watcher := v.session.Watch(ctx)
-	defer watcher.Close()
 	changed, unsubscribe := v.session.Store.Dirty()
 	defer unsubscribe()
 	if v.screen {
@@ -217,6 +238,21 @@ func (r *journalReader) running() []runningTask {
 }
 
 // Helpers
+
+// told reports that every host which answers has told its figures, and since when
+// its containers run.
+func told(fleet ops.Fleet, hosts []string) bool {
+	for _, h := range fleet.Hosts {
+		if !slices.Contains(hosts, h.Name) || h.Link == ops.LinkLost {
+			continue
+		}
+		since := func(c ops.Container) bool { return c.Running() && c.Started.IsZero() }
+		if h.System.At.IsZero() || slices.ContainsFunc(h.Containers, since) {
+			return false
+		}
+	}
+	return true
+}
 
 // replayed is a task from its events, and the newest thing it said.
 func replayed(events []ops.Event, id ops.TaskID) (task ops.Task, last string, ok bool) {

@@ -210,7 +210,7 @@ func containerRows(fleet ops.Fleet, wanted logs.Selection, name, host string, no
 		if c.Kind == ops.KindAccessory {
 			what = c.Image
 		}
-		r := monitorRow{cells: []string{name, host, what, c.State, c.Health, ""}, bad: !c.Running() || c.State == "restarting" || c.Health == "unhealthy"}
+		r := monitorRow{cells: []string{name, host, what, c.State, healthOf(c, h), ""}, bad: !c.Running() || c.State == "restarting" || c.Health == "unhealthy"}
 		switch {
 		case c.State == "exited" && c.OOMKilled:
 			r.cells[3] = "exited, out of memory"
@@ -338,8 +338,30 @@ func portion(used, total int64) string {
 	if total <= 0 {
 		return ""
 	}
-	return units.BytesSize(float64(used)) + " of " + units.BytesSize(float64(total))
+	return size(used) + " of " + size(total)
 }
+
+func size(bytes int64) string {
+	return units.CustomSize("%.1f%s", float64(bytes), 1024, []string{"B", "K", "M", "G", "T", "P"})
+}
+
+// healthOf is what Docker checks, and else whether the proxy sends visitors here.
+func healthOf(c ops.Container, h ops.Host) string {
+	if c.Health != "" || !c.Running() || c.Kind != ops.KindApp {
+		return c.Health
+	}
+	for _, r := range h.Routes {
+		for _, target := range r.Targets {
+			if len(c.ID) >= shortID && strings.HasPrefix(target, c.ID[:shortID]) {
+				return map[bool]string{true: "serving", false: r.State}[r.State == "running"]
+			}
+		}
+	}
+	return ""
+}
+
+// shortID is how much of a container's id the proxy shows.
+const shortID = 12
 
 // span is a duration in at most two units.
 func span(d time.Duration) string {

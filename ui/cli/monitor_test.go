@@ -62,9 +62,9 @@ lock held by Ana for 1m15s: Automatic deploy lock
 TASK       FOR  STEP        LAST LINE
 deploy v3  12s  web-1 pull  web-1 layer 3 of 5
 HOST   LINK                        DOCKER  LOAD  MEMORY        DISK            UP
-web-1  live                        28.1    0.50  1GiB of 4GiB  10GiB of 40GiB  2d02h
-web-2  lost refused, seen 10s ago  28.1    0.50  1GiB of 4GiB  10GiB of 40GiB  2d02h
-web-3  live                        28.1    0.50  1GiB of 4GiB  10GiB of 40GiB  2d02h
+web-1  live                        28.1    0.50  1.0G of 4.0G  10.0G of 40.0G  2d02h
+web-2  lost refused, seen 10s ago  28.1    0.50  1.0G of 4.0G  10.0G of 40.0G  2d02h
+web-3  live                        28.1    0.50  1.0G of 4.0G  10.0G of 40.0G  2d02h
 APP  HOST   VERSION  STATE                 HEALTH   UP
 web  web-1  v2       running               healthy  1h30m
 web  web-2  v2       unknown, was running  healthy
