@@ -66,19 +66,8 @@ func AccessoryRemoveServiceDirectory() ops.Operation {
 
 // Private
 
-// removeAccessories removes accessories with their containers, images and data
-// directories from all their selected hosts. It is the part of `remove` that
-// concerns them; losesAccessory tells what goes with each.
-func (s *story) removeAccessories(accs []*config.Accessory) ops.Node {
-	g := ops.InSequence("accessories", "remove accessories")
-	for _, acc := range accs {
-		if len(s.sel.AccessoryHostsFor(acc)) > 0 {
-			g.Nodes = append(g.Nodes, s.removeAccessory(acc, acc.Name(), "remove "+acc.Name()))
-		}
-	}
-	return g
-}
-
+// removeAccessory removes an accessory with its container, image and data
+// directories from all its selected hosts; losesAccessory tells what goes.
 func (s *story) removeAccessory(acc *config.Accessory, id, title string) ops.Node {
 	lines := func(a command.Accessory) []command.Line {
 		return []command.Line{a.Stop(), a.RemoveContainer(), a.RemoveImage(), a.RemoveServiceDirectory()}
