@@ -41,15 +41,15 @@ func demo(ctx context.Context, program cli.Program, d cli.DemoRequest) (err erro
 	}
 	program.Dir, program.StateDir, program.Prebuilt = project, run, demoVersion
 	if len(d.Args) > 0 {
-		if program.Run(ctx, d.Args) != 0 {
-			return cli.ErrFailed
+		if code := program.Run(ctx, d.Args); code != 0 {
+			return cli.ExitCode(code)
 		}
 		return nil
 	}
 	if !program.Terminal {
 		return errors.New("the console needs a terminal; run a command instead: binnacle demo -- status")
 	}
-	return program.Console(ctx, live.Options{Dir: project, StateDir: run, Version: demoVersion, Prebuilt: true})
+	return program.Console(ctx, live.Options{Dir: project, StateDir: run, Prebuilt: demoVersion})
 }
 
 func serveDemo(ctx context.Context, program cli.Program, fleet *sim.Fleet, dir string) error {

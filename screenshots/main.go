@@ -59,7 +59,7 @@ func run(ctx context.Context, out string) error {
 	if err := fleet.WriteProject(dir); err != nil {
 		return err
 	}
-	s, err := live.Open(ctx, live.Options{Dir: dir, OnScreen: true, Version: "v3", Prebuilt: true})
+	s, err := live.Open(ctx, live.Options{Dir: dir, OnScreen: true, Prebuilt: "v3"})
 	if err != nil {
 		return err
 	}

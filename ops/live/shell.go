@@ -18,6 +18,7 @@ import (
 // borrows the terminal while it runs.
 type Shell struct {
 	ctx    context.Context //nolint:containedctx // the caller's shape has no room for one
+	host   string
 	client *remote.Client
 	cmd    string
 	in     io.Reader
@@ -31,11 +32,16 @@ const containerShell = `docker exec -it %s sh -c 'command -v bash >/dev/null && 
 // Shell makes an interactive session: in a container when id is given, else the
 // login shell of the host.
 func (w *World) Shell(ctx context.Context, host, containerID string) *Shell {
-	s := &Shell{ctx: ctx, client: w.Host(host).client, in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	if containerID != "" {
-		s.cmd = fmt.Sprintf(containerShell, containerID)
+	if containerID == "" {
+		return w.onTerminal(ctx, host, "")
 	}
-	return s
+	return w.onTerminal(ctx, host, fmt.Sprintf(containerShell, containerID))
+}
+
+// Lend makes an interactive session of a command that a plan left for the
+// person.
+func (w *World) Lend(ctx context.Context, a ops.Attach) *Shell {
+	return w.onTerminal(ctx, a.Host, a.Line.Shell())
 }
 
 // SetStdin says where keys come from.
@@ -64,15 +70,19 @@ func (s *Shell) Run() error {
 			return err
 		}
 		defer func() { _ = keys.Close() }()
-		pty.Stdin, pty.Size = keys, sizeOf(file)
 		stop := followSize(file, resize)
 		defer stop()
+		pty.Stdin, pty.Size = keys, sizeOf(file)
 	}
-	result, err := s.client.Shell(s.ctx, pty, s.cmd)
-	if err == nil && result.ExitCode != 0 {
-		return &ops.ExitError{Code: result.ExitCode, Signal: result.Signal}
-	}
-	return err
+	_, err := s.client.Shell(s.ctx, pty, s.cmd)
+	return outcome(s.host, err)
+}
+
+// Private
+
+// onTerminal is a session of a command, or of the login shell for none.
+func (w *World) onTerminal(ctx context.Context, host, cmd string) *Shell {
+	return &Shell{ctx: ctx, host: host, client: w.Host(host).client, cmd: cmd, in: os.Stdin, out: os.Stdout, err: os.Stderr}
 }
 
 // Helpers

@@ -57,7 +57,7 @@ func (s *story) accessorySpot(x *execution, acc *config.Accessory, host string) 
 	}
 	a := command.NewAccessory(s.cfg, acc, host)
 	return spot{
-		id: host, title: host + " " + acc.Name(), host: host,
+		id: host, host: host, role: acc.Name(),
 		line: func(o command.ExecOptions) command.Line {
 			if reuse {
 				return a.ExecExisting(words, o)

@@ -115,7 +115,7 @@ func (s *story) execSpot(x *execution, p *place, env config.Pairs, reuse bool) s
 		words = inShell(words)
 	}
 	suffix := strings.Repeat("0", 6)
-	at := spot{id: p.role.Name() + "/" + p.host, title: p.host + " " + p.role.Name(), host: p.host}
+	at := spot{id: p.role.Name() + "/" + p.host, host: p.host, role: p.role.Name()}
 	at.line = func(o command.ExecOptions) command.Line {
 		o.Env = env
 		if reuse {

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,6 @@ const execTime = 30 * 24 * time.Hour
 type execution struct {
 	*story
 	words string // as typed: they go raw to a shell
-	role  string // what the primary place is called, "" for a host itself
 	// spots are the places; the first is the primary one, and the only one of a
 	// command that somebody is connected to.
 	spots []spot
@@ -34,7 +34,7 @@ type execution struct {
 
 // spot is one place where a person's command runs.
 type spot struct {
-	id, title, host string
+	id, host, role string // the role is "" for a host itself
 	// ready is what comes before the command; attended says that somebody is
 	// connected to it.
 	ready func(ctx context.Context, r *ops.Run, attended bool) error
@@ -56,9 +56,9 @@ func execParams(more ...ops.Param) []ops.Param {
 // newExecution reads what was typed.
 func (s *story) newExecution() (*execution, error) {
 	x := &execution{story: s, words: strings.TrimSpace(s.Params.Text("CMD")), shell: s.Params.On("shell"), detach: s.Params.On("detach")}
-	if x.words == "" && !(x.interactive() && s.command == "server") {
+	if x.words == "" && (s.command != "server" || !x.interactive()) {
 		return nil, &ops.Error{
-			Summary: s.command + " exec", Cause: errors.New("No command provided. You must specify a command to execute."), //nolint:staticcheck // Kamal's words
+			Summary: s.command + " exec", Cause: errors.New("no command provided, you must specify a command to execute"),
 			Hint: "for a shell: binnacle " + s.command + " exec -i sh",
 		}
 	}
@@ -112,7 +112,7 @@ func (x *execution) attach() *ops.Attach {
 	case x.Stdin.HasData() && (one || x.shell):
 		a.Stdin = true
 		if !one {
-			x.notes = append(x.notes, fmt.Sprintf("the input goes to %s alone, not to all %d places", x.spots[0].title, len(x.spots)))
+			x.notes = append(x.notes, fmt.Sprintf("the input goes to %s alone, not to all %d places", x.spots[0].name(), len(x.spots)))
 		}
 	case one && (x.shell || x.Params.On("raw")):
 	default:
@@ -130,7 +130,7 @@ func (x *execution) everywhere() ops.Node {
 	g := ops.SideBySide("exec", "run it")
 	for _, at := range x.spots {
 		g.Nodes = append(g.Nodes, &ops.Step{
-			ID: at.id, Title: at.title, Host: at.host, Timeout: execTime, Lines: []command.Line{at.line(command.ExecOptions{Detach: x.detach})},
+			ID: at.id, Title: cmp.Or(at.role, "run"), Host: at.host, Timeout: execTime, Lines: []command.Line{at.line(command.ExecOptions{Detach: x.detach})},
 			Run: func(ctx context.Context, r *ops.Run) error { return x.runAt(ctx, r, at) },
 		})
 	}
@@ -210,10 +210,12 @@ func (x *execution) check(host string) ops.Node {
 func (x *execution) where() string {
 	names := make([]string, len(x.spots))
 	for i, at := range x.spots {
-		names[i] = at.title
+		names[i] = at.name()
 	}
 	return strings.Join(names, ", ")
 }
+
+func (at spot) name() string { return strings.TrimSpace(at.host + " " + at.role) }
 
 func (at spot) explained(err error) error {
 	if err == nil || at.explain == nil {

@@ -172,7 +172,7 @@ func paramsFor(cfg *config.Config, op ops.Operation) ops.Params {
 			out[p.Name] = cfg.Accessories()[0].Name()
 		case p.Required && p.Name == "SUBCOMMAND":
 			out[p.Name] = "set"
-		case p.Required:
+		case p.Required || p.Name == "CMD":
 			out[p.Name] = "given"
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func ServerExec() ops.Operation {
 	return ops.Operation{
 		Name: "server exec", Group: "server", Summary: "Run a command on the servers",
-		Scope: ops.ScopeApp, Risk: ops.Change, Params: execParams(),
+		Scope: ops.ScopeApp, Risk: ops.Change, Params: serverExecParams(),
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "server exec")
 			if err := s.execConflicts(); err != nil {
@@ -35,13 +35,20 @@ func ServerExec() ops.Operation {
 
 // Private
 
+// serverExecParams need no command: -i alone is a login shell.
+func serverExecParams() []ops.Param {
+	params := execParams()
+	params[0].Required = false
+	return params
+}
+
 func (s *story) serverSpot(x *execution, host string) spot {
 	return spot{
-		id: host, title: host, host: host,
+		id: host, host: host,
 		line: func(command.ExecOptions) command.Line { return command.New(x.words) },
 		ready: func(ctx context.Context, r *ops.Run, attended bool) error {
-			if attended {
-				return nil
+			if attended { // connect before the terminal is given away: a question may have to be asked
+				return r.Exec(ctx, command.New("true"))
 			}
 			return r.Exec(ctx, s.audit(r.Now(), "", "Executed cmd '%s' on %s", x.words, host))
 		},

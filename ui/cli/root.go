@@ -67,10 +67,13 @@ func (p Program) Run(ctx context.Context, args []string) int {
 		root.SetArgs(append([]string{}, line...)) // without any it would take the process's own
 		err = root.ExecuteContext(ctx)
 	}
-	if err == nil {
+	var code ExitCode
+	switch {
+	case err == nil:
 		return 0
-	}
-	if !errors.Is(err, ErrFailed) {
+	case errors.As(err, &code):
+		return int(code)
+	case !errors.Is(err, ErrFailed):
 		p.printError(err)
 	}
 	return 1
@@ -144,10 +147,7 @@ func (f *flags) bind(root *cobra.Command) {
 func (p Program) options(f *flags) live.Options {
 	o := live.Options{
 		Dir: p.Dir, File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir,
-		Filter: f.filter(), Prebuilt: p.Prebuilt != "", LockWait: f.wait(),
-	}
-	if o.Version == "" {
-		o.Version = p.Prebuilt
+		Filter: f.filter(), Prebuilt: p.Prebuilt, Stdin: stdinOf(p.Stdin), Streams: !f.json, LockWait: f.wait(),
 	}
 	if p.Terminal && !f.json {
 		o.Ask = &prompt{program: p}

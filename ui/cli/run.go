@@ -26,11 +26,12 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 		return err
 	}
 	defer s.Close()
+	warming, enough := context.WithCancel(ctx)
 	warm := func() {}
 	if !f.dryRun || op.Observe {
-		warm = s.Prewarm(ctx)
+		warm = s.Prewarm(warming)
 	}
-	defer func() { warm() }()
+	defer func() { enough(); warm() }()
 	if op.Observe {
 		s.Observe(ctx)
 	}
@@ -41,10 +42,16 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 	if f.dryRun {
 		return p.printPlan(f, plan)
 	}
+	if plan.Attach != nil && f.json {
+		return fmt.Errorf("%s connects you to a command, which cannot be told as JSON: leave --json out", op.Name)
+	}
 	if ok, err := p.agreed(ctx, f, op, params, plan); err != nil || !ok {
 		return err
 	}
-	return p.follow(ctx, f, s, id, plan)
+	if err := p.follow(ctx, f, s, id, plan); err != nil || plan.Attach == nil {
+		return err
+	}
+	return p.attach(ctx, f, s, plan)
 }
 
 // Private
