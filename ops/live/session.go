@@ -2,7 +2,6 @@ package live
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -22,6 +21,7 @@ import (
 	"binnacle/config/secret"
 	"binnacle/ops"
 	"binnacle/ops/command"
+	"binnacle/ops/outlog"
 	"binnacle/ops/remote"
 	"binnacle/ops/watch"
 )
@@ -35,15 +35,10 @@ type Options struct {
 	Filter      config.Filter
 	Strict      bool
 	StateDir    string // where journals go; none when empty
-	// Prebuilt is the version to deploy when none is named, where images are in
-	// the registry already and cannot be built here, as on the demo fleet: every
-	// deploy skips build and push.
-	Prebuilt string
-	LockWait ops.LockWait // how a lock that is held is waited for
-	// Stdin is what the person's standard input is, and Streams that commands may
-	// have it and the output as they are. A console has its screen to lend.
-	Stdin      ops.Stdin
-	Streams    bool
+	// Prebuilt says that images are in the registry already and cannot be built
+	// here, as on the demo fleet: every deploy skips build and push.
+	Prebuilt   bool
+	LockWait   ops.LockWait // how a lock that is held is waited for
 	Ask        remote.Asker // nil: nobody is there, unless OnScreen
 	OnScreen   bool         // questions go into the State, for a console
 	Log        *slog.Logger
@@ -61,7 +56,8 @@ type Session struct {
 	Store     *ops.Store
 	Engine    *ops.Engine
 	App       ops.AppID
-	Questions *Questions // set when they go OnScreen
+	Questions *Questions       // set when they go OnScreen
+	Logs      *outlog.Recorder // of changes, where deploy.yml wants them logged
 
 	options Options
 	pool    *remote.Pool
@@ -81,7 +77,7 @@ func Load(ctx context.Context, o Options) (*config.Config, []config.Warning, *se
 func ConfigOptions(ctx context.Context, o Options, redactor *secret.Redactor) config.Options {
 	env := &templateEnv{destination: o.Destination}
 	return config.Options{
-		File: o.File, Dir: o.Dir, Destination: o.Destination, Version: cmp.Or(o.Version, o.Prebuilt), Strict: o.Strict,
+		File: o.File, Dir: o.Dir, Destination: o.Destination, Version: o.Version, Strict: o.Strict,
 		Run: func(ctx context.Context, command string) (string, error) {
 			return shell(ctx, o.Dir, command, env.list()...)
 		},
@@ -119,7 +115,6 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	}
 	s.Store = ops.NewStore(ctx)
 	if o.OnScreen {
-		s.options.Stdin, s.options.Streams = ops.StdinTerminal, false
 		s.Questions = &Questions{store: s.Store}
 		o.Ask = s.Questions
 	}
@@ -132,6 +127,9 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	}
 	s.Store.Emit(ops.AppOpened{App: describe(cfg), Hosts: everything.Hosts()})
 	s.who = sync.OnceValue(func() identity { return whoAmI(ctx, o.Dir) })
+	s.Logs = outlog.Start(ctx, s.Store.Tail, outlog.Options{
+		Config: cfg, Performer: func() string { return s.who().performer }, Report: s.tellOnScreen,
+	})
 	s.Engine = ops.NewEngine(s.World, s.Store, s.journals(), redactor, ops.Identity{
 		User: loginName(), Host: machine(), PID: os.Getpid(),
 	})
@@ -148,6 +146,7 @@ func (s *Session) Close() {
 	_ = s.pool.Close()
 	_ = s.outside.Close()
 	s.Store.Close()
+	s.Logs.Wait()
 }
 
 // Prewarm starts to connect to the selected hosts, so that planning and
@@ -202,6 +201,13 @@ func (s *Session) Plan(req Request) (ops.TaskID, ops.Plan, error) {
 
 // Private
 
+// tellOnScreen makes a notice of where a log went.
+func (s *Session) tellOnScreen(r outlog.Report) {
+	if s.options.OnScreen {
+		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: r.Text, Err: r.Failed})
+	}
+}
+
 func (s *Session) input(req Request) (ops.Input, error) {
 	selection, cfg := s.Selection, s.Config
 	if req.Version != "" {
@@ -236,7 +242,7 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		params[k] = v
 	}
 	params["roles"] = req.Roles
-	if s.options.Prebuilt != "" {
+	if s.options.Prebuilt {
 		params["skip-push"] = "true"
 	}
 	return ops.Input{
@@ -245,7 +251,6 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		UserName: me.name, Performer: me.performer, Alive: Alive,
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
 		LockHeld: os.Getenv("KAMAL_LOCK") == "true", LockWait: s.options.LockWait, Hooks: s.hooks(),
-		Stdin: s.options.Stdin, Streams: s.options.Streams,
 	}, nil
 }
 

@@ -28,7 +28,8 @@ func (p Program) alias(ctx context.Context, root *cobra.Command, given []argv.Gi
 		return "", nil
 	}
 	cmd, err := lookUp(root, word)
-	if cmd != nil && (isKamals(cmd) || hidden(cmd)) || errors.As(err, new(*ambiguousError)) {
+	var many *ambiguousError
+	if cmd != nil && (isKamals(cmd) || hidden(cmd)) || errors.As(err, &many) && many.kamals {
 		return "", nil
 	}
 	o, named := p.project(given, args[1:])

@@ -41,6 +41,7 @@ func (p Program) spelled(ctx context.Context, root *cobra.Command, args []string
 type ambiguousError struct {
 	word    string
 	matches []string
+	kamals  bool // Kamal would not know either
 }
 
 // Error lists them.
@@ -143,7 +144,7 @@ func lookUp(parent *cobra.Command, word string) (*cobra.Command, error) {
 		names = append(names, c.Name())
 	}
 	slices.Sort(names)
-	return nil, &ambiguousError{word: word, matches: names}
+	return nil, &ambiguousError{word: word, matches: names, kamals: len(kamals) > 0}
 }
 
 // askedForHelp knows a lone -h for help, as Kamal does where a command is missing.

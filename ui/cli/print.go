@@ -26,16 +26,16 @@ type printer struct {
 	began    time.Time
 	trips    func() string
 	inOrder  inOrder
+	// spoken tells whether a hook's output is shown by itself: hooks_output.
+	spoken func(hook string) bool
 }
 
 func (p Program) printer(f *flags, plan ops.Plan, s *live.Session) *printer {
 	pr := &printer{
 		out: p.Stdout, err: p.Stderr, plan: plan, json: f.json, verbose: f.verbose, quiet: f.quiet,
 		titles: map[ops.StepID]ops.StepInfo{}, started: map[ops.StepID]time.Time{}, notes: map[ops.StepID]string{},
-		trips: func() string { return trips(s) },
-	}
-	if plan.Attach != nil && !f.verbose {
-		pr.quiet = true // the person waits for something else
+		trips:  func() string { return trips(s) },
+		spoken: func(hook string) bool { return s.Config.HooksOutput(hook) == "verbose" },
 	}
 	for _, info := range plan.Outline() {
 		pr.titles[info.ID] = info
@@ -99,7 +99,7 @@ func (p *printer) print(e ops.Event) {
 	case ops.StepNoted:
 		p.notes[e.Step] = e.Note
 	case ops.LineWritten:
-		if p.verbose {
+		if p.verbose || p.hookSpeaks(e) {
 			p.line(e)
 		}
 	case ops.ResultWritten:
@@ -122,19 +122,21 @@ func (p *printer) print(e ops.Event) {
 	}
 }
 
-// aside is where progress goes: not among what commands print.
-func (p *printer) aside() io.Writer {
-	if p.plan.Heading != "" || p.plan.Attach != nil {
-		return p.err
-	}
-	return p.out
-}
-
 func (p *printer) say(format string, args ...any) {
 	if p.quiet || p.plan.Risk == ops.Read {
 		return
 	}
-	_, _ = fmt.Fprintf(p.aside(), format+"\n", args...)
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
+}
+
+// hookSpeaks tells whether a line is the output of a hook that hooks_output wants
+// shown. Neither -v nor -q leaves it a say.
+func (p *printer) hookSpeaks(e ops.LineWritten) bool {
+	if p.quiet || e.Host != "" || p.spoken == nil {
+		return false
+	}
+	hook, ok := strings.CutPrefix(p.titles[e.Step].Title, "hook ")
+	return ok && p.spoken(hook)
 }
 
 func (p *printer) line(e ops.LineWritten) {
@@ -142,22 +144,11 @@ func (p *printer) line(e ops.LineWritten) {
 	if e.Stream == ops.Ran {
 		mark = "$"
 	}
-	_, _ = fmt.Fprintf(p.aside(), "    %-8s %s %s\n", hostOr(e.Host), mark, e.Text)
+	_, _ = fmt.Fprintf(p.out, "    %-8s %s %s\n", hostOr(e.Host), mark, e.Text)
 }
 
 func (p *printer) result(e ops.ResultWritten) {
-	switch {
-	case p.plan.Raw:
-		_, _ = io.WriteString(p.out, e.Text)
-		return
-	case p.plan.Heading != "":
-		if !p.quiet {
-			_, _ = fmt.Fprintln(p.out, hostHeading(p.plan, e.Host))
-		}
-		_, _ = fmt.Fprintf(p.out, "%s\n\n", e.Text)
-		return
-	}
-	if e.Host != "" && len(p.plan.Hosts()) > 1 {
+	if e.Host != "" && len(p.plan.Hosts()) > 1 && !p.quiet {
 		_, _ = fmt.Fprintf(p.out, "Host: %s\n%s\n\n", e.Host, e.Text)
 		return
 	}
@@ -246,9 +237,6 @@ func (p Program) printPlan(f *flags, plan ops.Plan) error {
 		for _, c := range info.Commands {
 			_, _ = fmt.Fprintf(p.Stdout, "%s  $ %s\n", indent, c)
 		}
-	}
-	if a := plan.Attach; a != nil {
-		_, _ = fmt.Fprintf(p.Stdout, "  %s  connect to\n    $ %s\n", a.Host, a.Line)
 	}
 	return nil
 }

@@ -26,12 +26,11 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 		return err
 	}
 	defer s.Close()
-	warming, enough := context.WithCancel(ctx)
 	warm := func() {}
 	if !f.dryRun || op.Observe {
-		warm = s.Prewarm(warming)
+		warm = s.Prewarm(ctx)
 	}
-	defer func() { enough(); warm() }()
+	defer func() { warm() }()
 	if op.Observe {
 		s.Observe(ctx)
 	}
@@ -42,16 +41,10 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 	if f.dryRun {
 		return p.printPlan(f, plan)
 	}
-	if plan.Attach != nil && f.json {
-		return fmt.Errorf("%s connects you to a command, which cannot be told as JSON: leave --json out", op.Name)
-	}
 	if ok, err := p.agreed(ctx, f, op, params, plan); err != nil || !ok {
 		return err
 	}
-	if err := p.follow(ctx, f, s, id, plan); err != nil || plan.Attach == nil {
-		return err
-	}
-	return p.attach(ctx, f, s, plan)
+	return p.follow(ctx, f, s, id, plan)
 }
 
 // Private
@@ -98,10 +91,23 @@ func (p Program) follow(ctx context.Context, f *flags, s *live.Session, id ops.T
 	finished := out.follow(ctx, tail, id)
 	close(done)
 	wg.Wait()
+	p.tellLogs(f, s, id)
 	if finished.Status != ops.Done {
 		return ErrFailed
 	}
 	return nil
+}
+
+// tellLogs says where the task's logs went.
+func (p Program) tellLogs(f *flags, s *live.Session, id ops.TaskID) {
+	for _, r := range s.Logs.Reports(id) {
+		switch {
+		case r.Failed:
+			_, _ = fmt.Fprintln(p.Stderr, "warning: "+r.Text)
+		case !f.quiet && !f.json:
+			_, _ = fmt.Fprintln(p.Stdout, r.Text)
+		}
+	}
 }
 
 func (p Program) onSignals(signals <-chan os.Signal, done <-chan struct{}, s *live.Session, id ops.TaskID, plan ops.Plan) {
