@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -35,10 +36,15 @@ type Options struct {
 	Filter      config.Filter
 	Strict      bool
 	StateDir    string // where journals go; none when empty
-	// Prebuilt says that images are in the registry already and cannot be built
-	// here, as on the demo fleet: every deploy skips build and push.
-	Prebuilt   bool
-	LockWait   ops.LockWait // how a lock that is held is waited for
+	// Prebuilt is the version to deploy when none is named, where images are in
+	// the registry already and cannot be built here, as on the demo fleet: every
+	// deploy skips build and push.
+	Prebuilt string
+	LockWait ops.LockWait // how a lock that is held is waited for
+	// Stdin is what the person's standard input is, and Streams that commands may
+	// have it and the output as they are. A console has its screen to lend.
+	Stdin      ops.Stdin
+	Streams    bool
 	Ask        remote.Asker // nil: nobody is there, unless OnScreen
 	OnScreen   bool         // questions go into the State, for a console
 	Log        *slog.Logger
@@ -77,7 +83,7 @@ func Load(ctx context.Context, o Options) (*config.Config, []config.Warning, *se
 func ConfigOptions(ctx context.Context, o Options, redactor *secret.Redactor) config.Options {
 	env := &templateEnv{destination: o.Destination}
 	return config.Options{
-		File: o.File, Dir: o.Dir, Destination: o.Destination, Version: o.Version, Strict: o.Strict,
+		File: o.File, Dir: o.Dir, Destination: o.Destination, Version: cmp.Or(o.Version, o.Prebuilt), Strict: o.Strict,
 		Run: func(ctx context.Context, command string) (string, error) {
 			return shell(ctx, o.Dir, command, env.list()...)
 		},
@@ -85,6 +91,7 @@ func ConfigOptions(ctx context.Context, o Options, redactor *secret.Redactor) co
 		Ruby:     rubyEvaluator(),
 		Git:      func() (config.Git, error) { return git(ctx, o.Dir) },
 		Redactor: redactor,
+		Inline:   vaults(o, redactor, env).Inline,
 	}
 }
 
@@ -115,6 +122,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	}
 	s.Store = ops.NewStore(ctx)
 	if o.OnScreen {
+		s.options.Stdin, s.options.Streams = ops.StdinTerminal, false
 		s.Questions = &Questions{store: s.Store}
 		o.Ask = s.Questions
 	}
@@ -242,7 +250,7 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		params[k] = v
 	}
 	params["roles"] = req.Roles
-	if s.options.Prebuilt {
+	if s.options.Prebuilt != "" {
 		params["skip-push"] = "true"
 	}
 	return ops.Input{
@@ -251,6 +259,7 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		UserName: me.name, Performer: me.performer, Alive: Alive,
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
 		LockHeld: os.Getenv("KAMAL_LOCK") == "true", LockWait: s.options.LockWait, Hooks: s.hooks(),
+		Stdin: s.options.Stdin, Streams: s.options.Streams,
 	}, nil
 }
 
@@ -274,7 +283,11 @@ func (s *Session) lockWatch() []watch.Lock {
 }
 
 func (s *Session) hooks() []string {
-	entries, err := os.ReadDir(filepath.Join(s.options.Dir, s.Config.HooksPath()))
+	dir := s.Config.HooksPath()
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(s.options.Dir, dir)
+	}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
 	}

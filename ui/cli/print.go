@@ -37,6 +37,9 @@ func (p Program) printer(f *flags, plan ops.Plan, s *live.Session) *printer {
 		trips:  func() string { return trips(s) },
 		spoken: func(hook string) bool { return s.Config.HooksOutput(hook) == "verbose" },
 	}
+	if plan.Attach != nil && !f.verbose {
+		pr.quiet = true // the person waits for something else
+	}
 	for _, info := range plan.Outline() {
 		pr.titles[info.ID] = info
 	}
@@ -122,11 +125,19 @@ func (p *printer) print(e ops.Event) {
 	}
 }
 
+// aside is where progress goes: not among what commands print.
+func (p *printer) aside() io.Writer {
+	if p.plan.Heading != "" || p.plan.Attach != nil {
+		return p.err
+	}
+	return p.out
+}
+
 func (p *printer) say(format string, args ...any) {
 	if p.quiet || p.plan.Risk == ops.Read {
 		return
 	}
-	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
+	_, _ = fmt.Fprintf(p.aside(), format+"\n", args...)
 }
 
 // hookSpeaks tells whether a line is the output of a hook that hooks_output wants
@@ -144,10 +155,21 @@ func (p *printer) line(e ops.LineWritten) {
 	if e.Stream == ops.Ran {
 		mark = "$"
 	}
-	_, _ = fmt.Fprintf(p.out, "    %-8s %s %s\n", hostOr(e.Host), mark, e.Text)
+	_, _ = fmt.Fprintf(p.aside(), "    %-8s %s %s\n", hostOr(e.Host), mark, e.Text)
 }
 
 func (p *printer) result(e ops.ResultWritten) {
+	switch {
+	case p.plan.Raw:
+		_, _ = io.WriteString(p.out, e.Text)
+		return
+	case p.plan.Heading != "":
+		if !p.quiet {
+			_, _ = fmt.Fprintln(p.out, hostHeading(p.plan, e.Host))
+		}
+		_, _ = fmt.Fprintf(p.out, "%s\n\n", e.Text)
+		return
+	}
 	if e.Host != "" && len(p.plan.Hosts()) > 1 && !p.quiet {
 		_, _ = fmt.Fprintf(p.out, "Host: %s\n%s\n\n", e.Host, e.Text)
 		return
@@ -237,6 +259,9 @@ func (p Program) printPlan(f *flags, plan ops.Plan) error {
 		for _, c := range info.Commands {
 			_, _ = fmt.Fprintf(p.Stdout, "%s  $ %s\n", indent, c)
 		}
+	}
+	if a := plan.Attach; a != nil {
+		_, _ = fmt.Fprintf(p.Stdout, "  %s  connect to\n    $ %s\n", a.Host, a.Line)
 	}
 	return nil
 }

@@ -26,11 +26,12 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 		return err
 	}
 	defer s.Close()
+	warming, enough := context.WithCancel(ctx)
 	warm := func() {}
 	if !f.dryRun || op.Observe {
-		warm = s.Prewarm(ctx)
+		warm = s.Prewarm(warming)
 	}
-	defer func() { warm() }()
+	defer func() { enough(); warm() }()
 	if op.Observe {
 		s.Observe(ctx)
 	}
@@ -41,10 +42,16 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 	if f.dryRun {
 		return p.printPlan(f, plan)
 	}
+	if plan.Attach != nil && f.json {
+		return fmt.Errorf("%s connects you to a command, which cannot be told as JSON: leave --json out", op.Name)
+	}
 	if ok, err := p.agreed(ctx, f, op, params, plan); err != nil || !ok {
 		return err
 	}
-	return p.follow(ctx, f, s, id, plan)
+	if err := p.follow(ctx, f, s, id, plan); err != nil || plan.Attach == nil {
+		return err
+	}
+	return p.attach(ctx, f, s, plan)
 }
 
 // Private
@@ -63,7 +70,7 @@ func (p Program) agreed(ctx context.Context, f *flags, op ops.Operation, params 
 	for _, e := range plan.Effects {
 		_, _ = fmt.Fprintf(p.Stderr, "%10s  %s\n", e.Label, e.Text)
 	}
-	ok, err := p.confirm(ctx, question)
+	ok, err := p.agree(ctx, question, plan)
 	if errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("%s: nobody is there to confirm it; give -y", op.Name)
 	}
@@ -71,6 +78,17 @@ func (p Program) agreed(ctx context.Context, f *flags, op ops.Operation, params 
 		_, _ = fmt.Fprintln(p.Stderr, "Aborted")
 	}
 	return ok, err
+}
+
+// agree asks the question. A person who is there has to type the word of what
+// would lose data; a pipe answers as it does for Kamal.
+func (p Program) agree(ctx context.Context, question string, plan ops.Plan) (bool, error) {
+	if plan.Confirm == "" || !p.Terminal {
+		return p.confirm(ctx, question)
+	}
+	_, _ = fmt.Fprintf(p.Stderr, "%s Type %s to go on: ", question, plan.Confirm)
+	line, err := p.readLine(ctx)
+	return strings.TrimSpace(line) == plan.Confirm, err
 }
 
 // follow starts a plan, prints its events until it ends, and turns signals
