@@ -12,19 +12,44 @@ func FuzzLoad(f *testing.F) {
 	f.Add("a: &a [*a]\n")
 	f.Add("service: <%= ENV['X'] || `x` %>\n<% if true %>\n? [a]\n: b\n<% end %>")
 	f.Add("servers: {web: [h1, {h2: [t]}], 5: [x], on: ~}\nenv: {tags: {t: ~}}\naccessories: {a: ~, b: [], c: {host: ~, files: [1, ~, {}], directories: ['', ':', {local: 1}]}}")
+	examples, err := loadSchema()
+	if err != nil {
+		f.Fatal(err)
+	}
+	options, err := testProject(f, "", Options{Version: "v1", Run: func(context.Context, string) (string, error) { return "out", nil }}).complete()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 4096 {
 			return
 		}
-		options := testProject(t, text, Options{Version: "v1", Run: func(context.Context, string) (string, error) { return "out", nil }})
+		options := options
+		options.texts = map[string]string{options.files()[0]: text}
 		for _, strict := range []bool{false, true} {
 			options.Strict = strict
-			c, _, err := Load(t.Context(), options)
-			if err == nil {
+			d, err := read(t.Context(), options)
+			if err != nil {
+				continue
+			}
+			problems := validate(d.root, options, examples)
+			c := d.config(examples)
+			if problems = problems.with(c.check()); len(problems) == 0 {
 				ask(t, c)
 			}
 		}
-		fixed, err := Fix(t.Context(), options)
+	})
+}
+
+// FuzzFix makes every choice that the mending of a file offers.
+func FuzzFix(f *testing.F) {
+	f.Add(modernHead + "servers: {web: {host: h1, user: u}}\nproxy: {app_host: a.com}\nhealthcheck: {interval: 1m}\n")
+	f.Add("servers: h1\nenv: ~\naccessories: {a: {options: --a b, host: [h]}}\nx: <%= 1 %>\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 1024 {
+			return
+		}
+		fixed, err := Fix(t.Context(), testProject(t, text, Options{Version: "v1"}))
 		if err != nil {
 			return
 		}

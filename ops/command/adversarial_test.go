@@ -42,7 +42,11 @@ func TestHostileConfigsReachDockerIntact(t *testing.T) {
 			t.Fatalf("%d recorded projects, want %d", len(recorded), adversaries)
 		}
 	}
+	bin := standIns(t)
 	for i := range adversaries {
+		if testing.Short() && i%10 != 0 {
+			continue
+		}
 		t.Run(fmt.Sprintf("%03d", i), func(t *testing.T) {
 			t.Parallel()
 			a := newAdversary(uint64(i))
@@ -50,20 +54,27 @@ func TestHostileConfigsReachDockerIntact(t *testing.T) {
 				a.project(t, filepath.Join(*writeAdversaries, fmt.Sprintf("%03d", i)))
 				return
 			}
-			checkAdversary(t, a, recorded[i])
+			checkAdversary(t, dockerShell{bin: bin, home: t.TempDir()}, a, recorded[i])
 		})
 	}
 }
 
-func checkAdversary(t *testing.T, a *adversary, kamal kamalSent) {
+func checkAdversary(t *testing.T, shell dockerShell, a *adversary, kamal kamalSent) {
 	if kamal.Project != a.digest() {
 		t.Fatal("the generator writes another project than the recorded one")
 	}
 	dir := t.TempDir()
 	a.project(t, dir)
-	cfg := loadProject(t, dir)
-	lines := a.lines(cfg)
-	shell := newDockerShell(t)
+	cfg, lenient := loadProject(t, dir, true), loadProject(t, dir, false)
+	lines, leniently := a.lines(cfg), a.lines(lenient)
+	for name, line := range lines {
+		if got := leniently[name].Shell(); got != line.Shell() {
+			t.Errorf("%s: what is valid is read differently when not strict:\n%s\n%s", name, got, line.Shell())
+		}
+	}
+	if warnings := lenient.Warnings(); len(warnings) > 0 {
+		t.Errorf("warns of what is valid: %v", warnings)
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.expect)) {
 		if got := shell.arguments(t, lines[name]); !slices.Equal(got, a.expect[name]) {
 			t.Errorf("%s: docker gets\n%q\nwant\n%q", name, got, a.expect[name])
@@ -197,10 +208,10 @@ func writeIn(t *testing.T, dir, name, text string) {
 	}
 }
 
-func loadProject(t *testing.T, dir string) *config.Config {
+func loadProject(t *testing.T, dir string, strict bool) *config.Config {
 	t.Helper()
 	cfg, _, err := config.Load(t.Context(), config.Options{
-		Dir: dir, Strict: true, Arch: "amd64",
+		Dir: dir, Strict: strict, Arch: "amd64",
 		Env: func(name string) (string, bool) { value, ok := onHost[name]; return value, ok },
 	})
 	if err != nil {
@@ -215,16 +226,18 @@ func loadProject(t *testing.T, dir string) *config.Config {
 // installed: what a value makes the shell run ends in an error.
 type dockerShell struct{ bin, home string }
 
-func newDockerShell(t *testing.T) dockerShell {
+// standIns is a folder with docker and pack. It is made before tests run side by
+// side: a program that another test's fork still holds open for writing cannot run.
+func standIns(t *testing.T) string {
 	t.Helper()
-	s := dockerShell{bin: t.TempDir(), home: t.TempDir()}
+	bin := t.TempDir()
 	script := "#!/bin/sh\nfor argument do printf '%s\\0' \"$argument\"; done\n"
 	for _, name := range []string{"docker", "pack"} {
-		if err := os.WriteFile(filepath.Join(s.bin, name), []byte(script), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return s
+	return bin
 }
 
 // arguments are those that docker gets when sh runs a Line.

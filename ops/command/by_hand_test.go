@@ -24,12 +24,18 @@ func TestEveryKeyHasKamalsEffect(t *testing.T) {
 	if len(recorded) < 20 {
 		t.Fatalf("%d projects", len(recorded))
 	}
+	bin := standIns(t)
 	for name, kamal := range recorded {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := projectByHand(t, name)
-			got := everyCommand(cfg)
-			shell := newDockerShell(t)
+			cfg, lenient := projectByHand(t, name, true), projectByHand(t, name, false)
+			got, leniently := everyCommand(cfg), everyCommand(lenient)
+			for key, line := range got {
+				if read := leniently[key].Shell(); read != line.Shell() {
+					t.Errorf("%s: what is valid is read differently when not strict:\n%s\n%s", key, read, line.Shell())
+				}
+			}
+			shell := dockerShell{bin: bin, home: t.TempDir()}
 			for _, key := range slices.Sorted(maps.Keys(kamal.Commands)) {
 				if strings.HasPrefix(key, "build: push") {
 					sameBuild(t, shell, cfg, got[key], kamal.Commands[key])
@@ -218,7 +224,7 @@ func addAll(to map[string]command.Line, prefix string, lines map[string]command.
 
 // projectByHand loads a folder of testdata/adversarial as a project: a second
 // deploy file is that of the destination.
-func projectByHand(t *testing.T, name string) *config.Config {
+func projectByHand(t *testing.T, name string, strict bool) *config.Config {
 	t.Helper()
 	dir, destination := t.TempDir(), ""
 	from := filepath.Join("testdata", "adversarial", name)
@@ -241,7 +247,7 @@ func projectByHand(t *testing.T, name string) *config.Config {
 		writeIn(t, dir, folder+entry.Name(), string(text))
 	}
 	cfg, _, err := config.Load(t.Context(), config.Options{
-		Dir: dir, Strict: true, Arch: "amd64", Version: "v1", Destination: destination, Redactor: &secret.Redactor{},
+		Dir: dir, Strict: strict, Arch: "amd64", Version: "v1", Destination: destination, Redactor: &secret.Redactor{},
 		Env: func(name string) (string, bool) { value, ok := onHost[name]; return value, ok },
 	})
 	var problems config.Errors
