@@ -171,7 +171,7 @@ func (v *monitorView) redraw(picture picture) error {
 	out.WriteString(topLeft)
 	for i, line := range picture.lines(width, height) {
 		if i > 0 {
-			out.WriteString("\r\n")
+			out.WriteByte('\n')
 		}
 		out.WriteString(line + restOfLine)
 	}
