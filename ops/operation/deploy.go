@@ -102,7 +102,7 @@ func (s *story) deployEffects(parts deployParts) []ops.Effect {
 		effects = append(effects, s.newBuild(command.BuildOptions{}).effects()...)
 	}
 	if parts.prune {
-		effects = append(effects, ops.Effect{Label: "prunes", Text: fmt.Sprintf("stopped containers but the newest %d per host", s.cfg.RetainContainers())})
+		effects = append(effects, ops.Effect{Label: "prunes", Text: fmt.Sprintf("stopped containers but the newest %d of every role", s.cfg.RetainContainers())})
 	}
 	if l := s.lockEffect(); l.Text != "" {
 		effects = append(effects, l)

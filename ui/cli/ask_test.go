@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"binnacle/ops"
+)
+
+func TestWhatLosesDataIsConfirmedByItsName(t *testing.T) {
+	tests := []struct {
+		word     string // what the plan wants typed
+		terminal bool
+		typed    string
+		goes     bool
+		err      error
+	}{
+		{"shop", true, "shop\n", true, nil},
+		{"shop", true, " shop \n", true, nil},
+		{"shop", true, "y\n", false, nil},
+		{"shop", true, "yes\n", false, nil},
+		{"shop", true, "\n", false, nil},
+		{"shop", true, "", false, io.EOF},
+		{"shop", false, "y\n", true, nil}, // a pipe answers as it does for Kamal
+		{"shop", false, "shop\n", false, nil},
+		{"", true, "y\n", true, nil},
+		{"", true, "n\n", false, nil},
+	}
+	for _, tt := range tests {
+		var said bytes.Buffer
+		p := Program{Stdin: strings.NewReader(tt.typed), Stderr: &said, Terminal: tt.terminal}
+		goes, err := p.agree(t.Context(), "Are you sure?", ops.Plan{Confirm: tt.word})
+		if goes != tt.goes || !errors.Is(err, tt.err) {
+			t.Errorf("%+v: goes %v, %v", tt, goes, err)
+		}
+		if asks := strings.Contains(said.String(), "Type shop"); asks != (tt.terminal && tt.word != "") || !strings.HasPrefix(said.String(), "Are you sure?") {
+			t.Errorf("%+v: it asks %q", tt, said.String())
+		}
+	}
+}
