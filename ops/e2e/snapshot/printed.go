@@ -22,11 +22,17 @@ func Facts(printed string) []Fact {
 	var facts []Fact
 	host := ""
 	var columns []column
-	for line := range strings.Lines(plainly(printed, "")) {
+	within := regexp.MustCompile(`^Host ([\w.-]+): (.*)$`)
+	for line := range strings.Lines(printed) {
 		line = strings.TrimRight(line, " \n")
-		switch at := hostLine().FindStringSubmatch(line); {
+		at, inside := hostLine().FindStringSubmatch(line), within.FindStringSubmatch(line)
+		switch {
 		case at != nil:
 			host, columns = at[1], nil
+		case inside != nil:
+			facts = append(facts, Fact{Host: inside[1], Needs: [][]string{{inside[2]}}})
+		case strings.Contains(line, "deprecated"):
+			facts = append(facts, Fact{Needs: [][]string{{"deprecated"}}})
 		case strings.HasPrefix(line, "CONTAINER ID") || strings.HasPrefix(line, "REPOSITORY"):
 			columns = columnsOf(line)
 		case line == "":
@@ -34,7 +40,7 @@ func Facts(printed string) []Fact {
 		case columns != nil:
 			facts = append(facts, rowFact(host, line, columns))
 		default:
-			facts = append(facts, Fact{Host: host, Needs: [][]string{{line}}})
+			facts = append(facts, Fact{Host: host, Needs: [][]string{{plainly(line, "")}}})
 		}
 	}
 	return facts
@@ -90,7 +96,7 @@ func rowFact(host, row string, columns []column) Fact {
 		if i+1 < len(columns) {
 			end = min(end, columns[i+1].begin)
 		}
-		cell := strings.TrimSpace(row[min(c.begin, end):end])
+		cell := plainly(strings.TrimSpace(row[min(c.begin, end):end]), "")
 		switch c.name {
 		case "IMAGE", "NAMES", "REPOSITORY", "TAG":
 			fact.Needs = append(fact.Needs, []string{cell})

@@ -156,3 +156,15 @@ func (f Fleet) WithoutAudit(messages ...string) Fleet {
 	}
 	return out
 }
+
+// WithoutAuditLogs returns the state without what was written about it, for
+// comparing what two ways led to.
+func (f Fleet) WithoutAuditLogs() Fleet {
+	out := Fleet{}
+	for name, host := range f {
+		host.Files = maps.Clone(host.Files)
+		maps.DeleteFunc(host.Files, func(path string, _ File) bool { return strings.HasSuffix(path, "-audit.log") })
+		out[name] = host
+	}
+	return out
+}
