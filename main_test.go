@@ -45,7 +45,7 @@ func mayImport() map[string][]string {
 		"ui/widget":     append(slices.Clone(low), "ops/logs", "ui/kit", "ui/theme"),
 		"ui/pane":       append(slices.Clone(low), "ops/logs", "ui/kit", "ui/theme", "ui/widget"),
 		"ui/dialog":     append(slices.Clone(low), "ui/kit", "ui/theme", "ui/widget"),
-		"ui":            append(slices.Clone(low), "ops/logs", "ui/kit", "ui/theme", "ui/widget", "ui/pane", "ui/dialog"),
+		"ui":            append(slices.Clone(low), "ops/argv", "ops/logs", "ui/kit", "ui/theme", "ui/widget", "ui/pane", "ui/dialog"),
 		"ui/cli":        append(slices.Clone(hosts), "ops/live", "ops/argv"),
 		"ui/desk":       append(slices.Clone(hosts), "ops/live", "ops/operation", "ui", "ui/kit", "ui/pane", "ui/theme"),
 	}

@@ -88,6 +88,7 @@ func (m *Model) paletteEntries() []dialog.Entry {
 			out = append(out, m.operationEntry(op))
 		}
 	}
+	out = append(out, m.aliasEntries()...)
 	for _, s := range m.keys.For(m.current()) {
 		view := strings.HasPrefix(string(s.ID), actViewPrefix) && s.ID != actLastView
 		if s.Operation != "" || view || strings.HasPrefix(string(s.ID), "move.") || s.ID == actPalette {

@@ -58,6 +58,7 @@ type Options struct {
 	Source  Source
 	Driver  Driver
 	Catalog ops.Catalog
+	Aliases []Alias   // of deploy.yml, for the palette
 	App     ops.AppID // "" for the first of the fleet
 	// Panes are panes with a source of their own, such as logs and the task
 	// view, beside those that draw from the State alone.

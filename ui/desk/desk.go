@@ -79,6 +79,9 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 		Changed: d.follower.Dirty(), Refresh: func() { d.watcher.Refresh() },
 		Look: func(host string) { d.watcher.Focus(host) },
 	}
+	for _, a := range s.Config.Aliases() {
+		d.Options.Aliases = append(d.Options.Aliases, ui.Alias{Name: a.Name, Line: a.Value.String()})
+	}
 	return d
 }
 
