@@ -30,7 +30,7 @@ func newStandIn(t *testing.T, tool, body string) *standIn {
 	s.calls = filepath.Join(s.dir, "calls")
 	script := "#!/bin/sh\n{ printf '%s' " + tool + "; for a; do printf '|%s' \"$a\"; done; printf '\\n'; } >>" + s.calls + "\n" +
 		"cd " + s.dir + "\n" + body + "\n"
-	if err := os.WriteFile(filepath.Join(s.dir, tool), []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(s.dir, tool), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -49,7 +49,7 @@ func (e enpass) Fetch(ctx context.Context, run Process, r Request, _ Value) ([]E
 			continue
 		}
 		if found.has(key) {
-			return nil, fmt.Errorf("Enpass: %s is present more than once", key)
+			return nil, fmt.Errorf("%s is present more than once in Enpass", key)
 		}
 		found.add(key, New(*item.Password))
 	}

@@ -55,7 +55,7 @@ func (g gcpSecretManager) Fetch(ctx context.Context, run Process, r Request, _ V
 		if err := decode(get, output, &answer); err != nil {
 			return nil, err
 		}
-		text, err := base64.RawStdEncoding.DecodeString(plainBase64.Replace(answer.Payload.Data))
+		text, err := decodeBase64(answer.Payload.Data)
 		if err != nil {
 			return nil, fmt.Errorf("%s: the payload of %s is not base64", get, key)
 		}
@@ -106,5 +106,8 @@ func (gcpSecretManager) access(project, secret, version, account string) Command
 
 // Helpers
 
-// plainBase64 reads both alphabets: gcloud writes the one for URLs.
-var plainBase64 = strings.NewReplacer("-", "+", "_", "/", "=", "", "\n", "", "\r", "")
+// decodeBase64 reads both alphabets: gcloud writes the one for URLs.
+func decodeBase64(text string) ([]byte, error) {
+	text = strings.NewReplacer("-", "+", "_", "/", "=", "", "\n", "", "\r", "").Replace(text)
+	return base64.RawStdEncoding.DecodeString(text)
+}
