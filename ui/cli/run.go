@@ -39,6 +39,9 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 	if err != nil {
 		return err
 	}
+	if len(plan.Hosts()) == 0 && plan.Attach == nil {
+		enough() // it is all done here
+	}
 	if f.dryRun {
 		return p.printPlan(f, plan)
 	}
