@@ -209,6 +209,7 @@ func TestARemovalTakesAndKeepsDataAsAsked(t *testing.T) {
 	data := func() string {
 		return exec(t, vm1, "ls -d fhirlinebot-db 2>/dev/null; docker volume ls --quiet --filter name=uploads")
 	}
+	keepProxyImage(t, fleet)
 	p.must(t, "setup", "-P", "--version", "v1")
 	refused := p.run(t, "remove")
 	if refused.Exit != 1 || !strings.Contains(refused.Stderr, "give -y") || !strings.Contains(refused.Stderr, "~/fhirlinebot-db") {
@@ -244,6 +245,7 @@ func TestAnUpgradeReplacesTheProxies(t *testing.T) {
 	fleet := freshFleet(t)
 	p := newProject(t, fleet, "simple")
 	p.quick(t)
+	keepProxyImage(t, fleet)
 	p.must(t, "setup", "-P", "--version", "v1")
 	for _, args := range [][]string{{"upgrade", "-y"}, {"upgrade", "-y", "--rolling"}} {
 		proxies := map[string]string{}
@@ -321,6 +323,15 @@ func TestALockThatIsHeldIsWaitedFor(t *testing.T) {
 }
 
 // Helpers
+
+// keepProxyImage gives the proxy's image to a container of another name, for
+// hosts that cannot pull it again.
+func keepProxyImage(t *testing.T, fleet *lab.Fleet) {
+	t.Helper()
+	for _, host := range fleet.Hosts() {
+		exec(t, host, "docker create --name keeper --label org.opencontainers.image.title=kept %s", lab.ProxyImage)
+	}
+}
 
 // get asks a host's proxy for the app.
 func get(t *testing.T, host *lab.Host) (code int, body string) {
