@@ -1,5 +1,22 @@
 package cli
 
+// reading is how command lines are read, as Kamal does and otherwise.
+const reading = `
+## How command lines are read
+
+As with Kamal: flags stand before or behind the words, their names have dashes or underscores, ` + "`--no-x` and `--skip-x`" + ` turn x off,
+a command may be shortened as long as one of Kamal's is meant, and the aliases of deploy.yml work, also in one another.
+Different on purpose:
+
+- Flags before the command count: ` + "`binnacle -d staging deploy`" + ` deploys, where Kamal prints help.
+- A flag that wants a value and has none is an error; it does not take its own name for the value.
+- Behind ` + "`--`" + ` all is words, also for ` + "`exec`" + `. Letters in a bunch of which one is unknown stay the command's own: ` + "`app exec ls -lp`" + `.
+- Binnacle's own flags count before the first word of ` + "`exec`" + ` only: ` + "`app exec apt-get install -y`" + ` runs just that.
+- An alias goes before a command of the same name that only Binnacle has.
+- Where nobody is there to answer a question, it is an error, exit 1. A declined question exits 0, as with Kamal.
+- What fails exits 1; interactive commands exit as the remote command does.
+`
+
 // differences says, by command or by command and flag, what is not as in Kamal.
 func differences() map[string]string {
 	unknownAccessory := "an unknown accessory is an error, exit 1"

@@ -15,6 +15,7 @@ func commandTable(root *cobra.Command, kamal reference) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Commands\n\nEvery command and flag of Kamal %s, and what is different here; \"same\" means the same effect on hosts and "+
 		"files, and the same exit code.\nThis page is made by `binnacle docs commands`.\n", kamal.Version)
+	b.WriteString(reading)
 	b.WriteString("\n## Flags of every command\n\n| Flag | In Binnacle |\n|---|---|\n")
 	for _, f := range kamal.Flags {
 		row(&b, spelling(f.Letter, f.Name), sameUnless(lackOf(root.PersistentFlags().Lookup(f.Name), f), differences()["--"+f.Name]))

@@ -39,6 +39,17 @@ func TestKamalsCommands(t *testing.T) {
 	}
 }
 
+// TestNoCommandTwice holds that no two operations claim one command.
+func TestNoCommandTwice(t *testing.T) {
+	seen := map[string]bool{}
+	for _, op := range operation.Catalog() {
+		if seen[underscored(op.Name)] {
+			t.Errorf("%s is in the catalog twice", op.Name)
+		}
+		seen[underscored(op.Name)] = true
+	}
+}
+
 // TestDifferencesAreAboutSomething holds that no remark is about nothing.
 func TestDifferencesAreAboutSomething(t *testing.T) {
 	kamal := kamalCommands()
