@@ -215,7 +215,8 @@ var (
 	buildxVersion    = regexp.MustCompile(`buildx v?(\d+)\.(\d+)`)
 )
 
-// oldBuildx reports a buildx before 0.13, which knows no --progress=rawjson.
+// oldBuildx reports a buildx before 0.13, which knows no --progress=rawjson. One
+// that somebody built for themselves says 0.0 and is taken to be new.
 func oldBuildx(versions string) bool {
 	found := buildxVersion.FindStringSubmatch(versions)
 	if found == nil {
@@ -223,5 +224,5 @@ func oldBuildx(versions string) bool {
 	}
 	major, _ := strconv.Atoi(found[1])
 	minor, _ := strconv.Atoi(found[2])
-	return major == 0 && minor < 13
+	return major == 0 && minor > 0 && minor < 13
 }

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"slices"
@@ -23,7 +24,7 @@ func BuildDev() ops.Operation {
 				return ops.Plan{}, err
 			}
 			options := s.pushOptions()
-			options.Dirty = true
+			options.Dirty, options.Output = true, cmp.Or(options.Output, "docker")
 			b := s.newBuild(options)
 			push := b.push()
 			push.ID, push.Title = "build", b.title(b.cfg.AbsoluteImage(b.version)+"-dirty")

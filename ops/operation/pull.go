@@ -123,6 +123,12 @@ func (s *story) pullOn(ctx context.Context, r *ops.Run, image string) error {
 	}
 	r.Ran(command.New("docker", "pull", image))
 	if err := r.Docker().Pull(ctx, image, auth, r.Progress); err != nil {
+		if s.cfg.Registry().Local() && !errors.Is(err, ops.ErrNotFound) {
+			return &ops.Error{
+				Host: r.Host, Command: "docker pull " + image, Cause: err,
+				Hint: "does the local registry run? binnacle registry setup starts it",
+			}
+		}
 		return registryError(r.Host, image, err)
 	}
 	return s.checkServiceLabel(ctx, r, image)

@@ -61,13 +61,14 @@ func (l Layer) Pack() (Packed, error) {
 
 // Image is what a container starts from.
 type Image struct {
-	Layers  []Packed // lowest first
-	Cmd     []string
-	Env     []string // NAME=value; PATH is added
-	Labels  map[string]string
-	Expose  []string // such as "80/tcp"
-	Created time.Time
-	Arch    string // as in GOARCH
+	Layers     []Packed // lowest first
+	Entrypoint []string
+	Cmd        []string
+	Env        []string // NAME=value; PATH is added
+	Labels     map[string]string
+	Expose     []string // such as "80/tcp"
+	Created    time.Time
+	Arch       string // as in GOARCH
 }
 
 // Archive writes the image in the format of `docker save`, named by ref.
@@ -110,6 +111,7 @@ func (i Image) config() ([]byte, error) {
 	}
 	type runtime struct {
 		Env          []string
+		Entrypoint   []string `json:",omitempty"`
 		Cmd          []string
 		Labels       map[string]string   `json:",omitempty"`
 		ExposedPorts map[string]struct{} `json:",omitempty"`
@@ -127,8 +129,8 @@ func (i Image) config() ([]byte, error) {
 	}{
 		Created: i.Created, Architecture: i.Arch, OS: "linux",
 		Config: runtime{
-			Env: append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, i.Env...),
-			Cmd: i.Cmd, Labels: i.Labels, ExposedPorts: exposed,
+			Env:        append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, i.Env...),
+			Entrypoint: i.Entrypoint, Cmd: i.Cmd, Labels: i.Labels, ExposedPorts: exposed,
 		},
 		RootFS: rootfs{Type: "layers", DiffIDs: diffIDs},
 	})

@@ -124,7 +124,7 @@ func (h *Host) load(ctx context.Context, archive []byte) error {
 		name: "docker", args: []string{"exec", "--interactive", h.container(), "docker", "load"}, stdin: bytes.NewReader(archive),
 	})
 	if err != nil {
-		return fmt.Errorf("loading the proxy image on %s: %w", h.Name, err)
+		return fmt.Errorf("loading an image on %s: %w", h.Name, err)
 	}
 	return nil
 }
