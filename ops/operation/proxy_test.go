@@ -233,8 +233,8 @@ func TestAnUpgradeReplacesTraefikAndBootsTheAppBehindTheProxy(t *testing.T) {
 	b.in.Hooks = []string{"pre-proxy-reboot", "post-proxy-reboot"}
 	b.world.Engine("vm1").AddImage(ops.Image{ID: "sha256:latest", Tags: []string{b.cfg.AbsoluteImage("latest")}, Labels: map[string]string{"service": "shop"}})
 	b.must("proxy upgrade")
-	wantInOrder(t, b, "mkdir .kamal/lock-", "pre-proxy-reboot", "docker container stop traefik", "docker stop kamal-proxy", "docker container prune", "docker image prune",
-		"docker container start kamal-proxy || ", "docker run --detach --restart unless-stopped --name shop-web-latest", "kamal-proxy deploy shop-web", "Pruned", "post-proxy-reboot", "rm .kamal/lock-")
+	wantInOrder(t, b, "mkdir .kamal/lock-", "pre-proxy-reboot", "docker image inspect basecamp/kamal-proxy", "docker container stop traefik", "docker stop kamal-proxy", "docker container prune",
+		"docker container start kamal-proxy || ", "docker image prune --all", "docker run --detach --restart unless-stopped --name shop-web-latest", "kamal-proxy deploy shop-web", "Pruned", "post-proxy-reboot", "rm .kamal/lock-")
 }
 
 func TestTheProxysLogIsFollowedWhereTheProxyIs(t *testing.T) {

@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"time"
 
 	"binnacle/ops"
 	"binnacle/ops/command"
@@ -43,8 +44,16 @@ func (s *story) upgradeProxy(rolling bool) ops.Node {
 }
 
 func (s *story) upgradeProxyOn(hosts []string) []ops.Node {
+	own := s.narrowed(hosts...)
+	own.become(s.cfg.LatestTag())
+	fetch := eachHost("fetch", "fetch the new proxy", own.sel.ProxyHosts(), func(host string) *ops.Step {
+		proxy := command.NewProxy(s.cfg, host)
+		return &ops.Step{Title: "fetch the new proxy", Timeout: 15 * time.Minute, Run: func(ctx context.Context, r *ops.Run) error {
+			return s.ensureProxyImage(ctx, r, proxy)
+		}}
+	})
 	lines := func(proxy command.Proxy) []command.Line {
-		return []command.Line{proxy.CleanUpTraefik(), proxy.Stop(), proxy.RemoveContainer(), proxy.RemoveImage()}
+		return []command.Line{proxy.CleanUpTraefik(), proxy.Stop(), proxy.RemoveContainer()}
 	}
 	clear := s.onProxies("clear", "remove the old proxy", hosts, lines, func(ctx context.Context, r *ops.Run, proxy command.Proxy) error {
 		if err := r.Exec(ctx, s.audit(r.Now(), "", "Rebooted proxy"), proxy.CleanUpTraefik()); err != nil {
@@ -53,14 +62,13 @@ func (s *story) upgradeProxyOn(hosts []string) []ops.Node {
 		if err := s.stopProxy(ctx, r, proxy); err != nil {
 			return err
 		}
-		if err := s.dropProxy(ctx, r, proxy); err != nil {
-			return err
-		}
-		return r.Exec(ctx, proxy.RemoveImage())
+		return s.dropProxy(ctx, r, proxy)
 	})
-	own := s.narrowed(hosts...)
-	own.become(s.cfg.LatestTag())
+	// Kamal removes the images first, and fetches what it needs of them again.
+	images := eachHost("images", "remove old images of the proxy", hosts, func(host string) *ops.Step {
+		return &ops.Step{Title: "remove old images of the proxy", Lines: []command.Line{command.NewProxy(s.cfg, host).RemoveImage()}}
+	})
 	return present([]ops.Node{
-		s.hook("pre-proxy-reboot", hosts), clear, own.ensureProxy(), own.bootApp(), own.pruneAll(), s.hook("post-proxy-reboot", hosts),
+		s.hook("pre-proxy-reboot", hosts), fetch, clear, own.ensureProxy(), images, own.bootApp(), own.pruneAll(), s.hook("post-proxy-reboot", hosts),
 	})
 }

@@ -56,9 +56,13 @@ func lookAtEngine(ctx context.Context, name string, conn Connection, options Opt
 		seen.At = time.Now()
 		return err
 	})
+	var routes []ops.Event
 	group.Go(func() (err error) {
 		containers.Containers, err = conn.Engine().ListContainers(ctx)
 		containers.At = time.Now()
+		if slices.ContainsFunc(containers.Containers, runsProxy) {
+			routes = lookAtRoutes(ctx, name, conn)
+		}
 		return err
 	})
 	group.Go(func() (err error) {
@@ -69,7 +73,16 @@ func lookAtEngine(ctx context.Context, name string, conn Connection, options Opt
 	if err := group.Wait(); err != nil {
 		return []ops.Event{ops.HostLost{Host: name, At: time.Now(), Reason: options.reason(err)}}, err
 	}
-	return []ops.Event{seen, containers, images}, nil
+	return append([]ops.Event{seen, containers, images}, routes...), nil
+}
+
+// lookAtRoutes reads what the proxy serves; nothing when it does not answer.
+func lookAtRoutes(ctx context.Context, name string, conn Connection) []ops.Event {
+	out, err := conn.Engine().Exec(ctx, proxyName, proxyName, "list")
+	if err != nil {
+		return nil
+	}
+	return []ops.Event{ops.RoutesSeen{Host: name, At: time.Now(), Routes: ops.ParseRoutes(out.Stdout)}}
 }
 
 func lookAtLocks(ctx context.Context, conn Connection, locks []Lock, options Options) ([]ops.Event, error) {
@@ -88,6 +101,8 @@ func lookAtLocks(ctx context.Context, conn Connection, locks []Lock, options Opt
 }
 
 // Helpers
+
+func runsProxy(c ops.Container) bool { return c.Name == proxyName && c.Running() }
 
 func on(host string, locks []Lock) []Lock {
 	var out []Lock

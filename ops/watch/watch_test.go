@@ -377,6 +377,24 @@ func TestObserve(t *testing.T) {
 	})
 }
 
+func TestObserveSeesWhatARunningProxyServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t, "vm1")
+		m.routes = proxyTable
+		for _, state := range []string{"running", "exited"} {
+			m.set(fakeContainer{id: "c3", name: proxyName, state: state})
+			events, err := Observe(t.Context(), connectTo(m), []string{"vm1"}, nil, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := of[ops.RoutesSeen](events)
+			if state == "running" && (len(seen) != 1 || len(seen[0].Routes) != 1 || seen[0].Routes[0].Service != "shop-web") || state == "exited" && len(seen) > 0 {
+				t.Errorf("%s, it serves %+v", state, seen)
+			}
+		}
+	})
+}
+
 func TestCloseEndsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, gone := newMachine(t, "vm1"), newMachine(t, "vm2")
