@@ -58,7 +58,8 @@ type Model struct {
 
 	overlay  overlay
 	planning planning
-	answered map[string]bool // questions whose answer is under way
+	left     map[ops.TaskID]*ops.Attach // what tasks leave for the person when they are done
+	answered map[string]bool            // questions whose answer is under way
 	notice   kit.Tell
 	noticed  time.Time
 	leaving  kit.Leaving
@@ -83,7 +84,7 @@ func New(ctx context.Context, o Options) (*Model, error) {
 	}
 	m := &Model{
 		options: o, ctx: ctx, keys: keys, panes: map[kit.PaneID]kit.Pane{}, focus: kit.Hosts, last: kit.Containers,
-		answered: map[string]bool{}, marks: map[kit.PaneID][]kit.Target{}, filters: map[kit.PaneID]kit.Filter{}, history: o.History, width: 80, height: 24,
+		answered: map[string]bool{}, left: map[ops.TaskID]*ops.Attach{}, marks: map[kit.PaneID][]kit.Target{}, filters: map[kit.PaneID]kit.Filter{}, history: o.History, width: 80, height: 24,
 	}
 	for _, p := range panes {
 		m.panes[p.Spec().ID] = p
@@ -198,7 +199,7 @@ func (m *Model) changed() tea.Cmd {
 	if cmd := m.leave(); cmd != nil || m.still {
 		return cmd
 	}
-	return m.bridge.wait(m.ctx, m.sent, m.least())
+	return tea.Batch(m.bridge.wait(m.ctx, m.sent, m.least()), m.handOver())
 }
 
 // sync brings panes and the dialog up to date with everything.

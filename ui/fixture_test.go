@@ -37,6 +37,7 @@ type world struct {
 	plan      ops.Plan
 	logs      *tape
 	saves     string // folder for saved files
+	lent      []ui.Loan
 	during    func() // happens while a plan is made
 }
 
@@ -79,7 +80,8 @@ func (w *world) Start(p ui.Proposal) error {
 
 func (w *world) Cancel(id ops.TaskID)                 { w.cancelled = append(w.cancelled, id) }
 func (w *world) Answer(question string, a ops.Answer) { w.answers[question] = a }
-func (w *world) Shell(context.Context, kit.Target) (tea.ExecCommand, error) {
+func (w *world) Lend(_ context.Context, l ui.Loan) (tea.ExecCommand, error) {
+	w.lent = append(w.lent, l)
 	return nil, errors.New("no shell in tests")
 }
 

@@ -94,7 +94,7 @@ func (m *Model) carryOut(intent kit.Intent) tea.Cmd {
 func (m *Model) outside(intent kit.Intent) tea.Cmd {
 	switch in := intent.(type) {
 	case kit.Shell:
-		return m.shell(in.Target)
+		return m.lend(Loan{Target: in.Target})
 	case kit.Copy:
 		m.tell(kit.Tell{Text: "copied the " + in.What})
 		return tea.SetClipboard(in.Text)
@@ -178,6 +178,9 @@ func (m *Model) launch(l kit.Launch) tea.Cmd {
 		return nil
 	}
 	m.task = l.Task
+	if l.Plan.Attach != nil {
+		m.left[l.Task] = l.Plan.Attach
+	}
 	if m.panes[kit.Task] != nil {
 		m.show(kit.Task)
 	}
@@ -197,20 +200,39 @@ func (m *Model) cancel(id ops.TaskID) tea.Cmd {
 	return nil
 }
 
-func (m *Model) shell(target kit.Target) tea.Cmd {
+// handOver gives the terminal to what a task that is done left for the person.
+func (m *Model) handOver() tea.Cmd {
+	for id, attach := range m.left {
+		t, ok := m.state.Task(id)
+		if !ok || !t.Status.Ended() {
+			continue
+		}
+		delete(m.left, id)
+		if t.Status == ops.Done {
+			return m.lend(Loan{Attach: attach})
+		}
+	}
+	return nil
+}
+
+func (m *Model) lend(l Loan) tea.Cmd {
 	if m.still {
 		return nil
 	}
-	cmd, err := m.options.Driver.Shell(m.ctx, target)
+	cmd, err := m.options.Driver.Lend(m.ctx, l)
 	if err != nil {
 		m.tell(kit.Tell{Text: err.Error(), Err: true})
 		return nil
 	}
 	return tea.Exec(cmd, func(err error) tea.Msg {
-		if err != nil {
+		var exit *ops.ExitError
+		switch {
+		case errors.As(err, &exit) && l.Attach != nil:
+			return told{Text: fmt.Sprintf("the command ended with exit code %d", exit.Code), Err: true}
+		case err != nil && exit == nil:
 			return told{Text: "shell: " + err.Error(), Err: true}
 		}
-		return stateChanged{}
+		return stateChanged{} // a shell that ends with the code of its last command has not failed
 	})
 }
 

@@ -32,8 +32,15 @@ type Driver interface {
 	Cancel(id ops.TaskID)
 	// Answer answers one of the State's questions.
 	Answer(question string, a ops.Answer)
-	// Shell makes a command that lends the terminal to a remote shell.
-	Shell(ctx context.Context, target kit.Target) (tea.ExecCommand, error)
+	// Lend makes a command that has the terminal while it runs.
+	Lend(ctx context.Context, l Loan) (tea.ExecCommand, error)
+}
+
+// Loan is whom the terminal is lent to: the command that a task left for the
+// person, or else a shell at the target.
+type Loan struct {
+	Target kit.Target
+	Attach *ops.Attach
 }
 
 // Request is an operation with everything that a person said about it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/muesli/cancelreader"
 	"golang.org/x/term"
@@ -24,6 +25,7 @@ type Shell struct {
 	in     io.Reader
 	out    io.Writer
 	err    io.Writer
+	pause  bool // what was printed is gone once the console is back
 }
 
 // containerShell opens the best shell that a container has.
@@ -41,7 +43,9 @@ func (w *World) Shell(ctx context.Context, host, containerID string) *Shell {
 // Lend makes an interactive session of a command that a plan left for the
 // person.
 func (w *World) Lend(ctx context.Context, a ops.Attach) *Shell {
-	return w.onTerminal(ctx, a.Host, a.Line.Shell())
+	s := w.onTerminal(ctx, a.Host, a.Line.Shell())
+	s.pause = true
+	return s
 }
 
 // SetStdin says where keys come from.
@@ -74,11 +78,29 @@ func (s *Shell) Run() error {
 		defer stop()
 		pty.Stdin, pty.Size = keys, sizeOf(file)
 	}
+	began := time.Now()
 	_, err := s.client.Shell(s.ctx, pty, s.cmd)
-	return outcome(s.host, err)
+	err = outcome(s.host, err)
+	if s.pause && s.ctx.Err() == nil && (err != nil || time.Since(began) < brief) {
+		s.waitForKey(err)
+	}
+	return err
 }
 
 // Private
+
+// brief is a session so short that somebody may want to read what it printed.
+const brief = 10 * time.Second
+
+func (s *Shell) waitForKey(err error) {
+	how := "The command has ended"
+	if err != nil {
+		how += ": " + err.Error()
+	}
+	_, _ = fmt.Fprintf(s.out, "\r\n[%s. Press a key to go back.]", how)
+	var key [1]byte
+	_, _ = s.in.Read(key[:])
+}
 
 // onTerminal is a session of a command, or of the login shell for none.
 func (w *World) onTerminal(ctx context.Context, host, cmd string) *Shell {

@@ -26,7 +26,7 @@ func ServerExec() ops.Operation {
 			}
 			title := "server exec " + quoted(x.words)
 			if x.words == "" {
-				title = "a shell on " + s.sel.PrimaryHost()
+				title = "a login shell"
 			}
 			return x.planned(title)
 		},

@@ -216,7 +216,7 @@ func (s *session) converse(j job, output *gate, fail func(error)) error {
 	if j.beside != nil {
 		beside.Go(func() { j.beside(over) })
 	}
-	fed := feed(stdin, j.stdin, fail)
+	fed := feed(stdin, j.stdin, over, fail)
 	err = s.ch.Wait()
 	close(over)
 	stopFeeding(j.stdin, fed)
@@ -292,8 +292,8 @@ func open[T any](ctx context.Context, c *Client, call func() (T, error), discard
 }
 
 // feed copies to a command's stdin; a reader that fails fails the command,
-// which must not take what it got for the whole.
-func feed(to io.WriteCloser, from io.Reader, fail func(error)) <-chan struct{} {
+// which must not take what it got for the whole, unless it is over.
+func feed(to io.WriteCloser, from io.Reader, over <-chan struct{}, fail func(error)) <-chan struct{} {
 	fed := make(chan struct{})
 	if from == nil {
 		_ = to.Close()
@@ -305,7 +305,11 @@ func feed(to io.WriteCloser, from io.Reader, fail func(error)) <-chan struct{} {
 		source := &noted{r: from}
 		_, _ = io.Copy(to, source)
 		if source.err != nil {
-			fail(&inputError{source.err})
+			select {
+			case <-over: // the reader was told to stop
+			default:
+				fail(&inputError{source.err})
+			}
 			return
 		}
 		_ = to.Close()

@@ -157,12 +157,16 @@ func (d *driver) Cancel(id ops.TaskID) { d.session.Engine.Cancel(id, "you") }
 // Answer answers a question.
 func (d *driver) Answer(question string, a ops.Answer) { d.session.Questions.Answer(question, a) }
 
-// Shell lends the terminal to a shell on a host or in a container.
-func (d *driver) Shell(ctx context.Context, t kit.Target) (tea.ExecCommand, error) {
-	if t.Host == "" {
+// Lend lends the terminal to what a task left for the person, or to a shell on a
+// host or in a container.
+func (d *driver) Lend(ctx context.Context, l ui.Loan) (tea.ExecCommand, error) {
+	switch {
+	case l.Attach != nil:
+		return d.session.World.Lend(ctx, *l.Attach), nil
+	case l.Target.Host == "":
 		return nil, errors.New("choose a host or a container first")
 	}
-	return d.session.World.Shell(ctx, t.Host, t.Container), nil
+	return d.session.World.Shell(ctx, l.Target.Host, l.Target.Container), nil
 }
 
 // Helpers
