@@ -31,11 +31,11 @@ func TestTurnsWithTheGem(t *testing.T) {
 	pair := &turns{project: p, gem: name, spent: map[string]time.Duration{}}
 
 	pair.theGem(t, 0, "setup -P --version v1")
-	pair.leaves(t, "01")
+	leaves(t, fleet, "01")
 	pair.ours(t, 0, "deploy -P --version v2")
-	pair.leaves(t, "02")
+	leaves(t, fleet, "02")
 	pair.theGem(t, 0, "rollback v1")
-	pair.leaves(t, "03")
+	leaves(t, fleet, "03")
 	pair.ours(t, 0, "rollback v2")
 	runsOnly(t, fleet, "v2")
 	pair.theGem(t, 0, "redeploy -P --version v1")
@@ -87,18 +87,6 @@ func (p *turns) ours(t *testing.T, exit int, command string) lab.Result {
 	return result
 }
 
-// leaves compares the hosts with what the gem left when it took every turn.
-func (p *turns) leaves(t *testing.T, step string) {
-	t.Helper()
-	want, err := snapshot.Golden("simple", step)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if report := snapshot.Report(snapshot.Diff(want, stateOf(t, p.fleet))); report != "" {
-		t.Errorf("after step %s:\n%s", step, report)
-	}
-}
-
 // locks: what one holds the other respects, shows and can release.
 func (p *turns) locks(t *testing.T) {
 	p.theGem(t, 0, `lock acquire -m "held by the gem"`)
@@ -113,7 +101,9 @@ func (p *turns) locks(t *testing.T) {
 	runsOnly(t, p.fleet, "v2")
 }
 
-// hooks see the same environment from both.
+// hooks see the same environment from both, but for two known differences: the
+// gem leaves KAMAL_SUBCOMMAND out, and tells pre-connect of a rollback the
+// version of the working copy.
 func (p *turns) hooks(t *testing.T) {
 	seen := filepath.Join(t.TempDir(), "seen")
 	hooks := []string{"docker-setup", "pre-connect", "pre-build", "pre-deploy", "pre-app-boot", "post-app-boot", "post-deploy", "pre-proxy-reboot", "post-proxy-reboot"}
@@ -121,13 +111,18 @@ func (p *turns) hooks(t *testing.T) {
 		p.write(t, ".kamal/hooks/"+name, "#!/bin/sh\n{ echo "+name+"; env | grep -e ^KAMAL_ -e ^POSTGRES -e ^RAILS | grep -v -e ^KAMAL_RECORDED_AT= -e ^KAMAL_RUNTIME= | sort; } >> "+seen+"\n", 0o700)
 	}
 	defer p.sh(t, "rm -r .kamal/hooks")
+	revision := p.sh(t, "git rev-parse HEAD")
 	for _, command := range []string{"deploy -P --version v2", "deploy -P --version v1 -r web", "redeploy -P --version v2 -h vm1", "rollback v1", "app boot --version v2", "proxy reboot -y", "app stop", "app start --version v2"} {
 		p.theGem(t, 0, command)
 		want := p.sh(t, "cat "+seen+"; rm "+seen)
+		if command == "rollback v1" {
+			want = strings.NewReplacer(revision, "v1", revision[:7], "v1").Replace(want)
+		}
 		p.ours(t, 0, command)
-		got := p.sh(t, "cat "+seen+"; rm "+seen)
+		got := p.sh(t, "grep -v ^KAMAL_SUBCOMMAND= "+seen+"; rm "+seen)
 		if want != got {
 			t.Errorf("%s: with the gem the hooks saw\n%s\nand with binnacle\n%s", command, want, got)
+			continue
 		}
 		t.Logf("%s: the hooks saw %d lines, the same from both", command, strings.Count(want, "\n")+1)
 	}
