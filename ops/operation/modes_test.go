@@ -32,8 +32,8 @@ registry: { server: "registry:5000", username: [TOKEN], password: [PASS] }
 )
 
 // Every kind of builder, planned for a small and a large project on an amd64
-// machine. pack and Docker's cloud are not on the real fleet, so these plans and
-// the commands that TestBuildersRunTheirCommands sees are all that holds them.
+// machine. pack and Docker's cloud are not on the real fleet: these plans, and the
+// script of the command line that runs them with stand-ins, are what holds them.
 func TestPlansOfBuilders(t *testing.T) {
 	for name, builder := range map[string]string{
 		"docker":        "arch: amd64, driver: docker",
