@@ -17,6 +17,11 @@
 // images, and app, argv and kamalproxy are programs that run on the hosts.
 // Command fleet puts the same fleet up for people.
 //
+// Builds run on BuildKit itself, in a container here and on another host; see
+// lab.Builders. Buildpacks and Docker's cloud cannot be had without a registry
+// of their own: their plans are held by goldens of ops/operation, their commands
+// by a script of the command line with stand-ins.
+//
 // A test gets an empty fleet from freshFleet, a project from
 // (*lab.Fleet).Project, and runs binnacle in it with (*lab.Fleet).Run; those of
 // the program itself use the type project. BINNACLE_BENCH=1 makes TestSpeed

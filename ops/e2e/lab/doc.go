@@ -19,7 +19,8 @@
 // The host image is Debian bookworm with openssh-server and docker.io, made by
 // debootstrap from the mirror that apt uses here, or from a pulled Debian image
 // where debootstrap is missing. It is named by the hash of its recipe. The
-// buildx plugin is built from its Go module once. Both stay after a run.
+// buildx plugin is built from its Go module once, and so is BuildKit when a test
+// first asks for Builders; its image is kept as an archive. All stay after a run.
 //
 // # Needs
 //
