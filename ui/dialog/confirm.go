@@ -127,7 +127,14 @@ func (d *Confirm) fill() {
 
 func (d *Confirm) effects() []string {
 	th, w := d.scene.Theme, d.inner()
+	hosts := d.plan.Hosts()
+	if d.says("hosts") {
+		hosts = nil
+	}
 	labels := kit.Width("risk")
+	if len(hosts) > 0 {
+		labels = kit.Width("hosts")
+	}
 	if !d.says("to") {
 		labels = kit.Width("destination")
 	}
@@ -147,7 +154,7 @@ func (d *Confirm) effects() []string {
 		risk = theme.Bad
 	}
 	lines = append(lines, labelled(th, "risk", riskWords(d.plan.Risk), labels, w, risk)...)
-	if hosts := d.plan.Hosts(); len(hosts) > 0 && !d.says("hosts") {
+	if len(hosts) > 0 {
 		lines = append(lines, labelled(th, "hosts", strings.Join(hosts, ", "), labels, w, theme.Text)...)
 	}
 	for _, e := range d.plan.Effects {
