@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+	"github.com/creack/pty"
+
 	"binnacle/ops/e2e/lab"
 )
 
@@ -49,7 +52,72 @@ func TestSpeed(t *testing.T) {
 	compareWithGem(t, p, ours, details)
 }
 
+// TestSpeedOfTheConsole measures, when BINNACLE_BENCH is set, from the
+// console's start until it names the hosts, and until it lists what runs on all
+// of them.
+func TestSpeedOfTheConsole(t *testing.T) {
+	if os.Getenv("BINNACLE_BENCH") == "" {
+		t.Skip("measures only with BINNACLE_BENCH=1")
+	}
+	fleet := freshFleet(t)
+	p := newProject(t, fleet, "simple")
+	p.quick(t)
+	p.must(t, "setup", "-P", "--version", "v1")
+	var ids []string
+	for _, host := range fleet.Hosts() {
+		ids = append(ids, exec(t, host, "docker ps --quiet --filter label=service=fhirlinebot"))
+	}
+	var named, listed []time.Duration
+	for range rounds {
+		first, all := consoleShows(t, p, []string{"vm1", "vm2", "vm3"}, ids)
+		named, listed = append(named, first), append(listed, all)
+	}
+	t.Logf("the console       names the hosts after %s, lists what runs on all three after %s", median(named), median(listed))
+	if most := 400 * time.Millisecond; median(listed) > most {
+		t.Errorf("the console lists three hosts after %s, later than %s", median(listed), most)
+	}
+}
+
 // Helpers
+
+// consoleShows starts the console in a terminal and returns when it has drawn
+// all of the first texts, and when all of the second.
+func consoleShows(t *testing.T, p *project, first, second []string) (early, late time.Duration) {
+	t.Helper()
+	cmd := p.command(t.Context())
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
+	begun := time.Now()
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 200, Rows: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	if err := tty.SetReadDeadline(begun.Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var seen strings.Builder
+	buffer := make([]byte, 64<<10)
+	for late == 0 {
+		n, err := tty.Read(buffer)
+		if err != nil {
+			t.Fatalf("%v; the terminal got\n%s", err, ansi.Strip(seen.String()))
+		}
+		seen.Write(buffer[:n])
+		shown := ansi.Strip(seen.String())
+		has := func(text string) bool { return strings.Contains(shown, text) }
+		if early == 0 && !slices.ContainsFunc(first, func(text string) bool { return !has(text) }) {
+			early = time.Since(begun)
+		}
+		if !slices.ContainsFunc(second, func(text string) bool { return !has(text) }) {
+			late = time.Since(begun)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	return early, late
+}
 
 // deployPlainly is the floor of a deploy: nothing is asked, checked or logged.
 func deployPlainly(t *testing.T, fleet *lab.Fleet, version string) {
