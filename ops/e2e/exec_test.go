@@ -178,7 +178,7 @@ func TestTheConsoleLendsItsScreen(t *testing.T) {
 	s.keys(":")
 	s.tmux("send-keys", "-t", "console", "-l", "app exec --interactive --reuse sh")
 	s.keys("Enter")
-	s.await("Cancel", "docker exec -it fhirlinebot-web-")
+	s.await("Cancel", "runs  docker exec fhirlinebot-web-")
 	s.choose("App exec")
 	s.await("# ")
 	s.tmux("send-keys", "-t", "console", "-l", "echo on $(cat /version) $((6*7)); stty size")
