@@ -13,9 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/charmbracelet/x/ansi"
-	"github.com/creack/pty"
-
 	"binnacle/ops/e2e/lab"
 )
 
@@ -84,38 +81,23 @@ func TestSpeedOfTheConsole(t *testing.T) {
 // all of the first texts, and when all of the second.
 func consoleShows(t *testing.T, p *project, first, second []string) (early, late time.Duration) {
 	t.Helper()
-	cmd := p.command(t.Context())
-	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
 	begun := time.Now()
-	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 200, Rows: 50})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tty.Close()
-	if err := tty.SetReadDeadline(begun.Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	var seen strings.Builder
-	buffer := make([]byte, 64<<10)
+	s := newScreen(t, p, 200, 50)
 	for late == 0 {
-		n, err := tty.Read(buffer)
-		if err != nil {
-			t.Fatalf("%v; the terminal got\n%s", err, ansi.Strip(seen.String()))
-		}
-		seen.Write(buffer[:n])
-		shown := ansi.Strip(seen.String())
-		has := func(text string) bool { return strings.Contains(shown, text) }
+		shown := s.frame()
+		took, has := time.Since(begun), func(text string) bool { return strings.Contains(shown, text) }
 		if early == 0 && !slices.ContainsFunc(first, func(text string) bool { return !has(text) }) {
-			early = time.Since(begun)
+			early = took
 		}
 		if !slices.ContainsFunc(second, func(text string) bool { return !has(text) }) {
-			late = time.Since(begun)
+			late = took
+		}
+		if took > 20*time.Second {
+			t.Fatalf("it shows\n%s", shown)
 		}
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
+	s.keys("q")
+	s.gone()
 	return early, late
 }
 
