@@ -25,7 +25,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	debug.SetGCPercent(gcPercent)
 	program := cli.Program{
-		Catalog: operation.Catalog(), Version: version, StateDir: stateDir(),
+		Catalog: operation.Catalog(), PreConnect: operation.PreConnect, Version: version, StateDir: stateDir(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 	}

@@ -139,6 +139,8 @@ type Input struct {
 	Alive func(pid int) bool
 	// Hooks are the hook files that exist, by name.
 	Hooks []string
+	// Connected says that the pre-connect hook has been run for this plan.
+	Connected bool
 	// LockWait is how a lock that somebody else holds is waited for.
 	LockWait LockWait
 	// Stdin is what the person's standard input is.

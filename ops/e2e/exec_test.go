@@ -82,7 +82,7 @@ func TestBytesPassUnchanged(t *testing.T) {
 	}
 	sum := fmt.Sprintf("%x", sha256.Sum256(data))
 	for name, args := range map[string][]string{
-		"new container": {"app", "exec", "--shell"}, "running container": {"app", "exec", "--reuse", "--shell"}, "server": {"server", "exec", "-p", "--raw"},
+		"new container": {"app", "exec", "--shell"}, "running container": {"app", "exec", "--reuse", "--shell"}, "server": {"server", "exec", "-i"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in, err := os.Open(file)

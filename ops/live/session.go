@@ -193,6 +193,7 @@ type Request struct {
 	Filter    *config.Filter // narrows the session's own selection when set
 	Version   string         // --version for this request alone
 	SkipHooks bool
+	Connected bool   // the pre-connect hook has been run for it
 	Roles     string // as typed, for hooks
 }
 
@@ -255,7 +256,7 @@ func (s *Session) input(req Request) (ops.Input, error) {
 	}
 	return ops.Input{
 		Config: cfg, Selection: selection, App: s.App, Version: version, AskedVersion: asked,
-		Fleet: s.Store.State().Fleet, Params: params, SkipHooks: req.SkipHooks, Now: s.World.Now(), Hex: randomHex,
+		Fleet: s.Store.State().Fleet, Params: params, SkipHooks: req.SkipHooks, Connected: req.Connected, Now: s.World.Now(), Hex: randomHex,
 		UserName: me.name, Performer: me.performer, Alive: Alive,
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
 		LockHeld: os.Getenv("KAMAL_LOCK") == "true", LockWait: s.options.LockWait, Hooks: s.hooks(),

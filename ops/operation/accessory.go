@@ -93,7 +93,7 @@ func (s *story) accessoriesCalled(name string, all bool) ([]*config.Accessory, e
 // machine is looked at before anything else.
 func (s *story) accessoryPlan(risk ops.Risk, what string, accs []*config.Accessory, sources ops.Node, under ...ops.Node) ops.Plan {
 	plan := s.plan(risk, what+" accessory "+namesOf(accs),
-		s.hook("pre-connect", s.sel.Hosts()), sources, s.connectTo(s.hostsOf(accs)), s.lockedBeside(under...))
+		sources, s.connectTo(s.hostsOf(accs)), s.lockedBeside(under...))
 	plan.Version, plan.Locks = "", true
 	return plan
 }

@@ -17,7 +17,7 @@ func AccessoryDetails() ops.Operation {
 			if err != nil {
 				return ops.Plan{}, err
 			}
-			plan := s.plan(ops.Read, "details of accessory "+namesOf(accs), s.hook("pre-connect", s.sel.Hosts()),
+			plan := s.plan(ops.Read, "details of accessory "+namesOf(accs),
 				s.eachAccessory("details", "details of", accs, func(acc *config.Accessory, id, title string) ops.Node {
 					return eachHost(id, title, s.sel.AccessoryHostsFor(acc), func(host string) *ops.Step {
 						return showing(acc.Name(), command.NewAccessory(s.cfg, acc, host).Info())

@@ -37,7 +37,7 @@ func (s *story) logsPlan(title string, hosts []string, options command.LogOption
 	if options.Follow {
 		hosts = hosts[:min(len(hosts), 1)]
 	}
-	plan := s.plan(ops.Read, title, s.hook("pre-connect", s.sel.Hosts()), eachHost("logs", title, hosts, func(host string) *ops.Step {
+	plan := s.plan(ops.Read, title, eachHost("logs", title, hosts, func(host string) *ops.Step {
 		return logStep(host, line(host), options)
 	}))
 	plan.Stream = options.Follow

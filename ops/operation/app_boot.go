@@ -14,7 +14,7 @@ func AppBoot() ops.Operation {
 				s.become(in.Config.LatestTag())
 			}
 			plan := s.plan(ops.Change, "boot "+s.shown(),
-				s.hook("pre-connect", s.sel.Hosts()), s.secrets(), s.connect(), s.locked(s.bootApp()))
+				s.secrets(), s.connect(), s.locked(s.bootApp()))
 			plan.Effects = s.appEffects()
 			plan.Locks = true
 			return plan, nil

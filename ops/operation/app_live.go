@@ -13,7 +13,7 @@ func AppLive() ops.Operation {
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "app live")
 			resume := s.proxiedPlaces("live", "live", 0, command.App.ProxyResume)
-			plan := s.plan(ops.Change, "live mode", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(resume))
+			plan := s.plan(ops.Change, "live mode", s.connect(), s.locked(resume))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.sel.ProxyHosts())},

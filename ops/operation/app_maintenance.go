@@ -27,7 +27,7 @@ func AppMaintenance() ops.Operation {
 			}
 			message := in.Params.Text("message")
 			stop := s.proxiedPlaces("maintenance", "in maintenance", drain, func(a command.App) command.Line { return a.ProxyStop(drain, message) })
-			plan := s.plan(ops.Disrupt, "maintenance mode", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(stop))
+			plan := s.plan(ops.Disrupt, "maintenance mode", s.connect(), s.locked(stop))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.sel.ProxyHosts())},

@@ -17,7 +17,7 @@ func AppRemove() ops.Operation {
 		Scope: ops.ScopeApp, Risk: ops.DataLoss,
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "app remove")
-			plan := s.plan(ops.DataLoss, "remove the app", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(s.removeApp()))
+			plan := s.plan(ops.DataLoss, "remove the app", s.connect(), s.locked(s.removeApp()))
 			plan.Effects = append([]ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.sel.AppHosts())},

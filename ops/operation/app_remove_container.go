@@ -21,7 +21,7 @@ func AppRemoveContainer() ops.Operation {
 				return ops.Plan{}, &ops.Error{Summary: "which version?", Cause: errors.New("no VERSION was given"), Hint: "binnacle app containers lists what is there"}
 			}
 			remove := s.eachPlace("containers", "remove containers", ops.Parallel, func(p *place) *ops.Step { return p.removeContainer(version) })
-			plan := s.plan(ops.DataLoss, "remove containers of "+version, s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(remove))
+			plan := s.plan(ops.DataLoss, "remove containers of "+version, s.connect(), s.locked(remove))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.sel.AppHosts())},

@@ -13,7 +13,7 @@ func AppRemoveContainers() ops.Operation {
 		Scope: ops.ScopeApp, Risk: ops.DataLoss, Hidden: true,
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "app remove_containers")
-			plan := s.plan(ops.DataLoss, "remove stopped containers", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(s.removeContainers()))
+			plan := s.plan(ops.DataLoss, "remove stopped containers", s.connect(), s.locked(s.removeContainers()))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.sel.AppHosts())},

@@ -14,7 +14,7 @@ func AppRemoveDirectories() ops.Operation {
 		Scope: ops.ScopeApp, Risk: ops.Disrupt, Hidden: true,
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "app remove_app_directories")
-			plan := s.plan(ops.Disrupt, "remove the app's directories", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(s.removeDirectories()))
+			plan := s.plan(ops.Disrupt, "remove the app's directories", s.connect(), s.locked(s.removeDirectories()))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.hostsRemovedWhole())},

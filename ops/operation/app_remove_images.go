@@ -13,7 +13,7 @@ func AppRemoveImages() ops.Operation {
 		Scope: ops.ScopeApp, Risk: ops.Change, Hidden: true,
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "app remove_images")
-			plan := s.plan(ops.Change, "remove unused images", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(s.removeImages()))
+			plan := s.plan(ops.Change, "remove unused images", s.connect(), s.locked(s.removeImages()))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.hostsRemovedWhole())},

@@ -22,7 +22,7 @@ func AppStaleContainers() ops.Operation {
 			if !in.Params.On("stop") {
 				return s.shows("stale containers", s.eachPlace("stale", "stale containers", ops.Parallel, (*place).showStale)), nil
 			}
-			plan := s.plan(ops.Change, "stop stale containers", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(s.stopStale()))
+			plan := s.plan(ops.Change, "stop stale containers", s.connect(), s.locked(s.stopStale()))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.sel.AppHosts())},

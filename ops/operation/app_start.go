@@ -18,7 +18,7 @@ func AppStart() ops.Operation {
 				return ops.Plan{}, err
 			}
 			start := s.perPlace("start", "start", s.startPlace)
-			plan := s.plan(ops.Change, "start "+s.shown(), s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(start))
+			plan := s.plan(ops.Change, "start "+s.shown(), s.connect(), s.locked(start))
 			plan.Effects = s.appEffects()
 			plan.Locks = true
 			return plan, nil

@@ -23,7 +23,7 @@ func AppStop() ops.Operation {
 func planStop(in ops.Input, name string) (ops.Plan, error) {
 	s := newStory(in, name)
 	stop := s.perPlace("stop", "stop", s.stopPlace)
-	plan := s.plan(ops.Disrupt, "stop the app", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(stop))
+	plan := s.plan(ops.Disrupt, "stop the app", s.connect(), s.locked(stop))
 	plan.Effects = []ops.Effect{
 		{Label: "to", Text: s.destinationText(), Warn: s.production()},
 		{Label: "hosts", Text: joined(s.sel.AppHosts())},

@@ -49,7 +49,7 @@ func (s *story) imagePlan(title string, push, pull bool) (ops.Plan, error) {
 	if err := s.needVersion(); err != nil {
 		return ops.Plan{}, err
 	}
-	nodes := []ops.Node{s.hook("pre-connect", s.sel.Hosts())}
+	nodes := []ops.Node{s.hook(preConnect, s.sel.Hosts())}
 	var effects []ops.Effect
 	if push {
 		options := s.pushOptions()

@@ -84,7 +84,7 @@ func (s *story) deployPlan(title string, parts deployParts) (ops.Plan, error) {
 		under = append(under, after) // setup holds the lock to the very end
 		after = nil
 	}
-	nodes := append([]ops.Node{s.hook("pre-connect", s.sel.Hosts()), s.secrets(), s.connect()}, before...)
+	nodes := append([]ops.Node{s.secrets(), s.connect()}, before...)
 	plan := s.plan(ops.Change, title, append(nodes, s.locked(under...), after)...)
 	plan.Effects = s.deployEffects(parts)
 	plan.Locks = true

@@ -80,7 +80,7 @@ func (x *execution) planned(title string) (ops.Plan, error) {
 		x.spots = x.spots[:1]
 		body = x.makeReady(at, attach)
 	}
-	nodes := slices.Concat([]ops.Node{x.hook("pre-connect", x.sel.Hosts()), x.check(at.host)}, x.before, []ops.Node{body})
+	nodes := slices.Concat([]ops.Node{x.check(at.host)}, x.before, []ops.Node{body})
 	plan := x.plan(ops.Change, title, nodes...)
 	plan.Heading, plan.Raw, plan.Attach = "App", x.Params.On("raw") || attach != nil && (x.shell || x.interactive()), attach
 	plan.Effects = []ops.Effect{
@@ -99,8 +99,8 @@ func (x *execution) planned(title string) (ops.Plan, error) {
 func (x *execution) interactive() bool { return x.Params.On("interactive") }
 
 // attach is the command that the person is connected to, without its line; nil
-// when it runs as steps. Input that was made beforehand goes to a single place;
-// a script that is fed by a pipe must find its rest unread.
+// when it runs as steps. A file goes to a single place; a pipe only where -i or
+// --shell asks for it, for the rest of a script may come through it.
 func (x *execution) attach() *ops.Attach {
 	one := len(x.spots) == 1
 	a := &ops.Attach{Host: x.spots[0].host}
@@ -109,7 +109,7 @@ func (x *execution) attach() *ops.Attach {
 		a.TTY, a.Stdin = x.Stdin == ops.StdinTerminal, x.Stdin != ops.NoStdin
 	case x.detach || !x.Streams:
 		return nil
-	case x.Stdin.HasData() && (one || x.shell):
+	case x.Stdin.HasData() && x.shell, x.Stdin == ops.StdinFile && one:
 		a.Stdin = true
 		if !one {
 			x.notes = append(x.notes, fmt.Sprintf("the input goes to %s alone, not to all %d places", x.spots[0].name(), len(x.spots)))
@@ -118,6 +118,9 @@ func (x *execution) attach() *ops.Attach {
 	default:
 		if x.Stdin == ops.StdinFile {
 			x.notes = append(x.notes, fmt.Sprintf("the input is not read: the command runs in %d places; add -p for one place, or -i", len(x.spots)))
+		}
+		if x.Stdin == ops.StdinData && one {
+			x.notes = append(x.notes, "the input is a pipe and is left alone; -i hands it to the command")
 		}
 		return nil
 	}

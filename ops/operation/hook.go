@@ -11,10 +11,27 @@ import (
 	"binnacle/ops/command"
 )
 
+// preConnect is the hook that Kamal runs before it connects to any host.
+const preConnect = "pre-connect"
+
+// PreConnect runs the pre-connect hook alone: for those who look at hosts before
+// they can plan, see Input.Connected. The hook is told the command that was typed.
+func PreConnect(command string) ops.Operation {
+	return ops.Operation{
+		Name: preConnect, Summary: "Run the hook that comes before connecting", Scope: ops.ScopeApp, Risk: ops.Read,
+		Plan: func(in ops.Input) (ops.Plan, error) {
+			s := newStory(in, command)
+			return s.plan(ops.Read, "hook pre-connect", s.hook(preConnect, s.sel.Hosts())), nil
+		},
+	}
+}
+
+// Private
+
 // hook runs a hook of the project on this machine, if it exists. hosts are
 // what KAMAL_HOSTS lists.
 func (s *story) hook(name string, hosts []string) *ops.Step {
-	if s.SkipHooks || !slices.Contains(s.Hooks, name) {
+	if s.SkipHooks || !slices.Contains(s.Hooks, name) || s.Connected && name == preConnect {
 		return nil
 	}
 	return &ops.Step{

@@ -48,7 +48,7 @@ func (v proxyVerb) operation() ops.Operation {
 
 // proxyPlan is the plan of a change of kamal-proxy itself.
 func (s *story) proxyPlan(risk ops.Risk, title string, nodes ...ops.Node) ops.Plan {
-	plan := s.plan(risk, title, append([]ops.Node{s.hook("pre-connect", s.sel.Hosts())}, nodes...)...)
+	plan := s.plan(risk, title, nodes...)
 	plan.Version, plan.Locks = "", true
 	return plan
 }

@@ -51,7 +51,7 @@ func planBootConfig(in ops.Input) (ops.Plan, error) {
 	case "reset":
 		return s.bootConfigPlan("reset the proxy's boot configuration", command.DefaultBootSettings().Files()), nil
 	case "get":
-		plan := s.plan(ops.Read, "the proxy's boot configuration", s.hook("pre-connect", s.sel.Hosts()), s.warnDeprecated(),
+		plan := s.plan(ops.Read, "the proxy's boot configuration", s.warnDeprecated(),
 			eachHost("config", "boot configuration", s.sel.ProxyHosts(), func(host string) *ops.Step {
 				return showing("kamal-proxy", command.NewProxy(s.cfg, host).BootConfig())
 			}))
@@ -66,7 +66,7 @@ func planBootConfig(in ops.Input) (ops.Plan, error) {
 // with Kamal it takes no lock.
 func (s *story) bootConfigPlan(title string, files []command.BootContent) ops.Plan {
 	hosts := s.sel.ProxyHosts()
-	plan := s.plan(ops.Change, title, s.hook("pre-connect", s.sel.Hosts()), s.warnDeprecated(), eachHost("config", "boot configuration", hosts, func(host string) *ops.Step {
+	plan := s.plan(ops.Change, title, s.warnDeprecated(), eachHost("config", "boot configuration", hosts, func(host string) *ops.Step {
 		proxy := command.NewProxy(s.cfg, host)
 		lines := []command.Line{proxy.EnsureDirectory()}
 		for _, f := range files {

@@ -14,7 +14,7 @@ func ProxyDetails() ops.Operation {
 		Scope: ops.ScopeApp, Risk: ops.Read,
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "proxy details")
-			plan := s.plan(ops.Read, "details of the proxy", s.hook("pre-connect", s.sel.Hosts()),
+			plan := s.plan(ops.Read, "details of the proxy",
 				eachHost("details", "details", s.sel.ProxyHosts(), func(host string) *ops.Step {
 					return showing("kamal-proxy", command.NewProxy(s.cfg, host).Info())
 				}))

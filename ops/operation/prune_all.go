@@ -17,7 +17,7 @@ func PruneAll() ops.Operation {
 
 func planPrune(in ops.Input, name, title string, retain int, images bool) ops.Plan {
 	s := newStory(in, name)
-	plan := s.plan(ops.Change, title, s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(s.pruning("prune", retain, images)))
+	plan := s.plan(ops.Change, title, s.connect(), s.locked(s.pruning("prune", retain, images)))
 	plan.Effects = s.pruneEffects(retain, images)
 	plan.Locks = true
 	return plan

@@ -34,7 +34,7 @@ func planRemove(in ops.Input) (ops.Plan, error) {
 	if r.keepData && r.volumes {
 		return ops.Plan{}, &ops.Error{Summary: "--keep-data and --all", Cause: errors.New("one keeps data, the other removes it: give one of them")}
 	}
-	plan := s.plan(ops.DataLoss, "remove everything", s.hook("pre-connect", s.sel.Hosts()), s.connect(), s.locked(r.nodes()...))
+	plan := s.plan(ops.DataLoss, "remove everything", s.connect(), s.locked(r.nodes()...))
 	plan.Effects, plan.Locks, plan.Confirm = r.effects(), true, s.cfg.Service()
 	return plan, nil
 }

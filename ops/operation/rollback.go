@@ -39,7 +39,7 @@ func planRollback(in ops.Input) (ops.Plan, error) {
 	s.become(version)
 	hosts := s.sel.Hosts()
 	plan := s.plan(ops.Change, "rollback to "+s.shown(),
-		s.hook("pre-connect", hosts), s.secrets(), s.connect(),
+		s.hook(preConnect, hosts), s.secrets(), s.connect(),
 		s.locked(s.checkAvailable(), s.hook("pre-deploy", hosts), s.bootApp()),
 		s.hook("post-deploy", hosts))
 	plan.Effects = append([]ops.Effect{

@@ -12,7 +12,7 @@ func ServerBootstrap() ops.Operation {
 			s := newStory(in, "server bootstrap")
 			hosts := s.sel.Hosts()
 			plan := s.plan(ops.Change, "bootstrap the servers",
-				s.hook("pre-connect", hosts), s.connect(), s.locked(s.bootstrap(), s.hook("docker-setup", hosts)))
+				s.hook(preConnect, hosts), s.connect(), s.locked(s.bootstrap(), s.hook("docker-setup", hosts)))
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(hosts)},

@@ -56,10 +56,21 @@ func (s *story) needVersion() error {
 
 func (s *story) plan(risk ops.Risk, title string, nodes ...ops.Node) ops.Plan {
 	name := strings.TrimSpace(s.command + " " + s.subcommand)
-	return ops.Plan{
+	plan := ops.Plan{
 		Operation: name, Title: s.title(title), App: s.App, Version: s.version, Risk: risk,
 		Root: ops.InSequence("", "", present(nodes)...),
 	}
+	if hook := s.hook(preConnect, s.sel.Hosts()); hook != nil && s.connects(plan) {
+		plan.Root.Nodes = append([]ops.Node{hook}, plan.Root.Nodes...)
+	}
+	return plan
+}
+
+// connects reports a plan that goes to hosts without having run the hook that
+// comes before that.
+func (s *story) connects(plan ops.Plan) bool {
+	hooked := slices.ContainsFunc(plan.Steps(), func(step *ops.Step) bool { return step.ID == preConnect })
+	return !hooked && !s.Connected && len(plan.Hosts()) > 0
 }
 
 func (s *story) title(what string) string {

@@ -17,7 +17,7 @@ func Upgrade() ops.Operation {
 		Params: []ops.Param{{Name: "rolling", Kind: ops.Toggle, Usage: "upgrade one host at a time"}},
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "upgrade")
-			plan := s.plan(ops.Disrupt, "upgrade from Kamal 1", s.hook("pre-connect", s.sel.Hosts()), s.secrets(), s.accessorySources(s.cfg.Accessories()),
+			plan := s.plan(ops.Disrupt, "upgrade from Kamal 1", s.secrets(), s.accessorySources(s.cfg.Accessories()),
 				s.connect(), s.locked(s.upgradeAll(in.Params.On("rolling"))))
 			plan.Effects = s.proxyEffects(s.sel.Hosts(), "nobody is served until the app is booted behind the new proxy")
 			for _, acc := range s.cfg.Accessories() {

@@ -11,6 +11,7 @@ Different on purpose:
 - Flags before the command count: ` + "`binnacle -d staging deploy`" + ` deploys, where Kamal prints help.
 - A flag that wants a value and has none is an error; it does not take its own name for the value.
 - Behind ` + "`--`" + ` all is words, also for ` + "`exec`" + `. Letters in a bunch of which one is unknown stay the command's own: ` + "`app exec ls -lp`" + `.
+- A file as standard input goes to the command of ` + "`exec`" + ` where it runs in one place (` + "`-p`" + `); a pipe only with ` + "`-i`" + ` or ` + "`--shell`" + `, since a script may come through it.
 - Binnacle's own flags count before the first word of ` + "`exec`" + ` only: ` + "`app exec apt-get install -y`" + ` runs just that.
 - An alias goes before a command of the same name that only Binnacle has.
 - Where nobody is there to answer a question, it is an error, exit 1. A declined question exits 0, as with Kamal.

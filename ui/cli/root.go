@@ -32,6 +32,9 @@ type Program struct {
 	Stderr   io.Writer
 	Terminal bool // a person sits in front of it
 	Width    int  // columns of the terminal, 0 when unknown
+	// PreConnect makes the operation that runs the hook which comes before
+	// connecting; nil for none.
+	PreConnect func(command string) ops.Operation
 	// Console opens the console on a project; nil where there is none.
 	Console func(ctx context.Context, o live.Options) error
 	// Demo runs the demo fleet: the console, a command, or a server.

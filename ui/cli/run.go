@@ -26,16 +26,22 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 		return err
 	}
 	defer s.Close()
+	connected, err := p.preConnect(ctx, f, s, op, params)
+	if err != nil {
+		return err
+	}
 	warming, enough := context.WithCancel(ctx)
 	warm := func() {}
-	if !f.dryRun || op.Observe {
+	if connected && (!f.dryRun || op.Observe) {
 		warm = s.Prewarm(warming)
 	}
 	defer func() { enough(); warm() }()
 	if op.Observe {
 		s.Observe(ctx)
 	}
-	id, plan, err := s.Plan(live.Request{Operation: op, Params: params, SkipHooks: f.skipHooks, Roles: f.roles})
+	id, plan, err := s.Plan(live.Request{
+		Operation: op, Params: params, SkipHooks: f.skipHooks, Roles: f.roles, Connected: connected,
+	})
 	if err != nil {
 		return err
 	}
@@ -58,6 +64,25 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 }
 
 // Private
+
+// preConnect runs the pre-connect hook when hosts are looked at before there is
+// a plan. It returns whether hosts may be reached: the hook has run, or there is
+// none. The plans of all other operations run it themselves.
+func (p Program) preConnect(ctx context.Context, f *flags, s *live.Session, op ops.Operation, params ops.Params) (bool, error) {
+	if p.PreConnect == nil || f.dryRun {
+		return true, nil
+	}
+	id, plan, err := s.Plan(live.Request{Operation: p.PreConnect(op.Name), Params: params, SkipHooks: f.skipHooks, Roles: f.roles})
+	switch {
+	case err != nil:
+		return false, err
+	case len(plan.Steps()) == 0:
+		return true, nil
+	case !op.Observe:
+		return false, nil
+	}
+	return true, p.follow(ctx, f, s, id, plan)
+}
 
 // agreed asks what the operation wants asked, and before a choice that was made
 // for the person: the version of a rollback. Where nobody can be asked, -y must
