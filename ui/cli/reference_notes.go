@@ -34,8 +34,15 @@ func differences() map[string]string {
 		"init --bundle": "says that there is nothing to bundle",
 		"version":       "prints Binnacle's version and Kamal's",
 		"details":       "one table per host",
+		"remove":        "a person types the service's name; accessories behind the proxy go before it, where Kamal fails; `--keep-data`, `--all`",
+		"secrets help":  "`secrets` alone lists names and origins",
 
-		"lock release": "frees a lock without details as well",
+		"lock release":         "frees a lock without details as well",
+		"prune containers":     "keeps as many of every role and destination",
+		"proxy remove":         "exits 1 while other apps are installed, and names them",
+		"proxy reboot":         "fetches the image first and waits until the new proxy answers",
+		"app remove_container": "a version that is not there leaves no audit line",
+		"secrets fetch":        "a missing `--account` is an error, exit 1",
 
 		"accessory boot": unknownAccessory, "accessory reboot": unknownAccessory, "accessory start": unknownAccessory,
 		"accessory stop": unknownAccessory, "accessory restart": unknownAccessory, "accessory details": unknownAccessory,
