@@ -25,6 +25,7 @@ type terminal struct {
 	mu    sync.Mutex
 	rest  []byte
 	front func() // ends the command in front
+	eater *eater // gives keys to the command in front
 	size  struct{ width, height int }
 }
 
@@ -61,29 +62,47 @@ func newTerminal(in io.Reader, out io.Writer, f *Fleet) *terminal {
 func (t *terminal) run(ctx context.Context, command func(ctx context.Context, in io.Reader, out io.Writer) int) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t.mu.Lock()
-	outer := t.front
-	t.front = cancel
-	t.mu.Unlock()
-	defer func() {
-		t.mu.Lock()
-		t.front = outer
-		t.mu.Unlock()
-	}()
 	r, w, err := os.Pipe()
 	if err != nil {
 		return 1
 	}
 	defer func() { _ = r.Close() }()
-	var feeding sync.WaitGroup
-	feeding.Go(func() { t.feed(ctx, w) })
+	eating, enough := context.WithCancel(ctx)
+	eats := &eater{stop: enough}
+	t.mu.Lock()
+	outer, others := t.front, t.eater
+	t.front, t.eater = cancel, eats
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		t.front, t.eater = outer, others
+		t.mu.Unlock()
+	}()
+	eats.work.Go(func() { t.feed(eating, w) })
 	code := command(ctx, r, crlfWriter{t.raw})
 	if ctx.Err() != nil {
 		code = 130
 	}
 	cancel()
-	feeding.Wait()
+	eats.work.Wait()
 	return code
+}
+
+// eater is what takes the keys for a command.
+type eater struct {
+	stop context.CancelFunc
+	work sync.WaitGroup
+}
+
+// alone leaves the keys to the line editor: the command in front is a shell.
+func (t *terminal) alone() {
+	t.mu.Lock()
+	eats := t.eater
+	t.mu.Unlock()
+	if eats != nil {
+		eats.stop()
+		eats.work.Wait()
+	}
 }
 
 // readLine gives a line to edit; open is false when there will be no more.
@@ -110,14 +129,16 @@ func (t *terminal) close() { t.once.Do(func() { close(t.gone) }) }
 // interactive is a shell with a prompt.
 func (pl place) interactive(ctx context.Context, t *terminal, env []string, dir string) int {
 	pl.tty = t
+	t.alone()
 	return pl.withRunner(ctx, env, dir, nil, crlfWriter{t.raw}, crlfWriter{t.raw}, func(r *interp.Runner) error {
 		parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
+		var last error
 		for ctx.Err() == nil && !r.Exited() {
 			t.editor.SetPrompt("root@" + pl.name + ":" + strings.Replace(r.Dir, homeDir, "~", 1) + "# ")
 			line, open := t.readLine()
 			if !open {
 				t.print("logout\n")
-				return nil
+				return last
 			}
 			file, err := parser.Parse(strings.NewReader(line), "")
 			if err != nil {
@@ -126,11 +147,11 @@ func (pl place) interactive(ctx context.Context, t *terminal, env []string, dir 
 			}
 			t.run(ctx, func(ctx context.Context, in io.Reader, out io.Writer) int {
 				_ = interp.StdIO(in, out, out)(r)
-				_ = r.Run(ctx, file)
+				last = r.Run(ctx, file)
 				return 0
 			})
 		}
-		return nil
+		return last
 	})
 }
 
