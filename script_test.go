@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config-home"))
 			env.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(env.WorkDir, "gitconfig"))
 			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else every command takes a second more
 			return os.WriteFile(filepath.Join(env.WorkDir, "gitconfig"), []byte("[user]\n\tname = Ana\n\temail = ana@example.com\n"), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fleet": startFleet, "keys": printKeys},
