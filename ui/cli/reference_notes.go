@@ -21,7 +21,7 @@ Different on purpose:
 // differences says, by command or by command and flag, what is not as in Kamal.
 func differences() map[string]string {
 	unknownAccessory := "an unknown accessory is an error, exit 1"
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // words about secrets, none of them one
 		"--hosts":     "a lone `-h` before a command shows help",
 		"--primary":   "the configured primary host's lock is respected as well",
 		"--verbose":   "prints every command with its output line by line",
