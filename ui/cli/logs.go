@@ -64,6 +64,9 @@ func (p Program) logs(ctx context.Context, f *flags, l logFlags) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, cancelSignals()...)
 	defer stop()
+	if err := p.look(ctx, f, s, "logs"); err != nil {
+		return err
+	}
 	warm := s.Prewarm(ctx)
 	defer warm()
 	p.learnSecrets(ctx, s)

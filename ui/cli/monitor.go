@@ -58,6 +58,9 @@ func (p Program) monitor(ctx context.Context, f *flags, m monitorFlags) error {
 		return err
 	}
 	defer s.Close()
+	if err := p.look(ctx, f, s, "monitor"); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(ctx, cancelSignals()...)
 	defer stop()
 	view := &monitorView{program: p, session: s, flags: f, journals: newJournalReader(s.Journals(), s.App)}

@@ -81,7 +81,15 @@ func (p Program) preConnect(ctx context.Context, f *flags, s *live.Session, op o
 	case !op.Observe:
 		return false, nil
 	}
-	return true, p.follow(ctx, f, s, id, plan)
+	own := *f
+	own.json, own.quiet = false, true // what was asked for comes after it
+	return true, p.follow(ctx, &own, s, id, plan)
+}
+
+// look runs the pre-connect hook for a command that only looks, by its name.
+func (p Program) look(ctx context.Context, f *flags, s *live.Session, name string) error {
+	_, err := p.preConnect(ctx, f, s, ops.Operation{Name: name, Observe: true}, nil)
+	return err
 }
 
 // agreed asks what the operation wants asked, and before a choice that was made

@@ -27,6 +27,9 @@ func (p Program) status(ctx context.Context, f *flags) error {
 		return err
 	}
 	defer s.Close()
+	if err := p.look(ctx, f, s, "status"); err != nil {
+		return err
+	}
 	s.Observe(ctx)
 	state := s.Store.State()
 	if f.json {
