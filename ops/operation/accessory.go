@@ -26,7 +26,10 @@ type accessoryVerb struct {
 	hidden   bool
 	sources  bool // needs secrets and files of this machine
 	effects  func(s *story, acc *config.Accessory, hosts []string) []ops.Effect
-	node     func(s *story, acc *config.Accessory, id, title string) ops.Node
+	lines    func(command.Accessory) []command.Line
+	run      func(s *story, ctx context.Context, r *ops.Run, acc *config.Accessory, a command.Accessory) error
+	// node is for what is more than one step per host, in place of lines and run.
+	node func(s *story, acc *config.Accessory, id, title string) ops.Node
 }
 
 func (v accessoryVerb) operation() ops.Operation {
@@ -44,12 +47,21 @@ func (v accessoryVerb) operation() ops.Operation {
 				sources = s.accessorySources(accs)
 			}
 			plan := s.accessoryPlan(v.risk, v.title(), accs, sources, s.eachAccessory(v.verb, v.title(), accs, func(acc *config.Accessory, id, title string) ops.Node {
-				return v.node(s, acc, id, title)
+				return v.nodeFor(s, acc, id, title)
 			}))
 			plan.Effects = s.accessoryEffects(accs, v.effects)
 			return plan, nil
 		},
 	}
+}
+
+func (v accessoryVerb) nodeFor(s *story, acc *config.Accessory, id, title string) ops.Node {
+	if v.node != nil {
+		return v.node(s, acc, id, title)
+	}
+	return s.onAccessory(acc, id, title, v.lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
+		return v.run(s, ctx, r, acc, a)
+	})
 }
 
 // title is the verb as people read it.

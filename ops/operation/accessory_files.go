@@ -12,10 +12,9 @@ import (
 func AccessoryDirectories() ops.Operation {
 	return accessoryVerb{
 		verb: "directories", summary: "Make an accessory's directories on its hosts", risk: ops.Change, hidden: true,
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			return s.onAccessory(acc, id, title, command.Accessory.Directories, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				return r.Exec(ctx, a.Directories()...)
-			})
+		lines: command.Accessory.Directories,
+		run: func(_ *story, ctx context.Context, r *ops.Run, _ *config.Accessory, a command.Accessory) error {
+			return r.Exec(ctx, a.Directories()...)
 		},
 	}.operation()
 }
@@ -24,17 +23,13 @@ func AccessoryDirectories() ops.Operation {
 func AccessoryUpload() ops.Operation {
 	return accessoryVerb{
 		verb: "upload", summary: "Upload an accessory's files to its hosts", risk: ops.Change, hidden: true, sources: true,
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			lines := func(a command.Accessory) []command.Line {
-				var out []command.Line
-				for _, upload := range a.Uploads() {
-					out = append(append(out, upload.Before...), upload.After...)
-				}
-				return out
+		lines: func(a command.Accessory) []command.Line {
+			var out []command.Line
+			for _, upload := range a.Uploads() {
+				out = append(append(out, upload.Before...), upload.After...)
 			}
-			return s.onAccessory(acc, id, title, lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				return s.uploadAccessoryFiles(ctx, r, acc, a)
-			})
+			return out
 		},
+		run: (*story).uploadAccessoryFiles,
 	}.operation()
 }

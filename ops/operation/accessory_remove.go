@@ -28,12 +28,8 @@ func AccessoryRemove() ops.Operation {
 func AccessoryRemoveContainer() ops.Operation {
 	return accessoryVerb{
 		verb: "remove_container", summary: "Remove an accessory's stopped container", risk: ops.Change, hidden: true,
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			lines := func(a command.Accessory) []command.Line { return []command.Line{a.RemoveContainer()} }
-			return s.onAccessory(acc, id, title, lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				return s.removeAccessoryContainer(ctx, r, acc, a)
-			})
-		},
+		lines: func(a command.Accessory) []command.Line { return []command.Line{a.RemoveContainer()} },
+		run:   (*story).removeAccessoryContainer,
 	}.operation()
 }
 
@@ -41,12 +37,8 @@ func AccessoryRemoveContainer() ops.Operation {
 func AccessoryRemoveImage() ops.Operation {
 	return accessoryVerb{
 		verb: "remove_image", summary: "Remove an accessory's image", risk: ops.Change, hidden: true,
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			lines := func(a command.Accessory) []command.Line { return []command.Line{a.RemoveImage()} }
-			return s.onAccessory(acc, id, title, lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				return s.removeAccessoryImage(ctx, r, acc, a)
-			})
-		},
+		lines: func(a command.Accessory) []command.Line { return []command.Line{a.RemoveImage()} },
+		run:   (*story).removeAccessoryImage,
 	}.operation()
 }
 
@@ -55,11 +47,9 @@ func AccessoryRemoveServiceDirectory() ops.Operation {
 	return accessoryVerb{
 		verb: "remove_service_directory", summary: "Remove an accessory's files and data directories", risk: ops.DataLoss, hidden: true,
 		effects: func(_ *story, acc *config.Accessory, _ []string) []ops.Effect { return losesAccessory(acc) },
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			lines := func(a command.Accessory) []command.Line { return []command.Line{a.RemoveServiceDirectory()} }
-			return s.onAccessory(acc, id, title, lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				return r.Exec(ctx, a.RemoveServiceDirectory())
-			})
+		lines:   func(a command.Accessory) []command.Line { return []command.Line{a.RemoveServiceDirectory()} },
+		run: func(_ *story, ctx context.Context, r *ops.Run, _ *config.Accessory, a command.Accessory) error {
+			return r.Exec(ctx, a.RemoveServiceDirectory())
 		},
 	}.operation()
 }

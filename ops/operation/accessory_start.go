@@ -14,12 +14,8 @@ import (
 func AccessoryStart() ops.Operation {
 	return accessoryVerb{
 		verb: "start", summary: "Start an accessory's stopped container", risk: ops.Change,
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			lines := func(a command.Accessory) []command.Line { return []command.Line{a.Start()} }
-			return s.onAccessory(acc, id, title, lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				return s.startAccessory(ctx, r, acc, a)
-			})
-		},
+		lines: func(a command.Accessory) []command.Line { return []command.Line{a.Start()} },
+		run:   (*story).startAccessory,
 	}.operation()
 }
 
@@ -27,12 +23,8 @@ func AccessoryStart() ops.Operation {
 func AccessoryStop() ops.Operation {
 	return accessoryVerb{
 		verb: "stop", summary: "Stop an accessory's container", risk: ops.Disrupt, effects: stopsAccessory,
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			lines := func(a command.Accessory) []command.Line { return []command.Line{a.Stop()} }
-			return s.onAccessory(acc, id, title, lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				return s.stopAccessory(ctx, r, acc, a)
-			})
-		},
+		lines: func(a command.Accessory) []command.Line { return []command.Line{a.Stop()} },
+		run:   (*story).stopAccessory,
 	}.operation()
 }
 
@@ -43,14 +35,12 @@ func AccessoryRestart() ops.Operation {
 		effects: func(_ *story, acc *config.Accessory, _ []string) []ops.Effect {
 			return []ops.Effect{{Label: "stops", Text: acc.Name() + ", and starts the same container again", Warn: true}}
 		},
-		node: func(s *story, acc *config.Accessory, id, title string) ops.Node {
-			lines := func(a command.Accessory) []command.Line { return []command.Line{a.Stop(), a.Start()} }
-			return s.onAccessory(acc, id, title, lines, func(ctx context.Context, r *ops.Run, a command.Accessory) error {
-				if err := s.stopAccessory(ctx, r, acc, a); err != nil {
-					return err
-				}
-				return s.startAccessory(ctx, r, acc, a)
-			})
+		lines: func(a command.Accessory) []command.Line { return []command.Line{a.Stop(), a.Start()} },
+		run: func(s *story, ctx context.Context, r *ops.Run, acc *config.Accessory, a command.Accessory) error {
+			if err := s.stopAccessory(ctx, r, acc, a); err != nil {
+				return err
+			}
+			return s.startAccessory(ctx, r, acc, a)
 		},
 	}.operation()
 }

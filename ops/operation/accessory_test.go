@@ -397,4 +397,8 @@ func TestLogsOfAccessories(t *testing.T) {
 	if got := plan.Steps()[0].Lines[0].String(); len(plan.Steps()) != 1 || !plan.Stream || got != "docker logs shop-cache --tail 10 --follow 2>&1" {
 		t.Errorf("%d steps, stream: %v, the first runs %s", len(plan.Steps()), plan.Stream, got)
 	}
+	b.world.On("vm1", "docker logs shop-cache.*grep", opstest.Reply{Err: &ops.ExitError{Host: "vm1", Code: 1}})
+	if text := b.fails("accessory logs", "NAME", "cache", "grep", "nothing"); !strings.Contains(text, "nothing found") {
+		t.Errorf("without a match: %s", text)
+	}
 }

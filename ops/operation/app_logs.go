@@ -60,7 +60,7 @@ func (s *story) containerLogs(o command.LogOptions) ops.Node {
 			case err != nil:
 				return &ops.Error{Host: host, Command: "docker inspect " + o.Container, Cause: err}
 			}
-			return showLog(ctx, r, line, o)
+			return showAppLog(ctx, r, line, o)
 		}}
 	})
 }
@@ -80,9 +80,20 @@ func (p *place) logs(o command.LogOptions) *ops.Step {
 		}
 		own := o
 		own.Container = short(current.ID)
-		return showLog(ctx, r, p.app.Logs(own), own)
+		return showAppLog(ctx, r, p.app.Logs(own), own)
 	}
 	return step
+}
+
+// showAppLog is showLog for the app, where Kamal takes a pattern that is not
+// found for an answer.
+func showAppLog(ctx context.Context, r *ops.Run, line command.Line, o command.LogOptions) error {
+	err := showLog(ctx, r, line, o)
+	if o.Grep != "" && noMatch(err) {
+		r.Result("Nothing found")
+		return nil
+	}
+	return err
 }
 
 // tellNothingRuns names the newest container, whose log tells more than the

@@ -63,7 +63,7 @@ func logStep(host string, line command.Line, o command.LogOptions) *ops.Step {
 
 // showLog makes the log that a Line prints the step's result. One that is
 // followed comes line by line until it ends or somebody stops it, which is no
-// failure.
+// failure; a pattern that is not found is one, as with Kamal.
 func showLog(ctx context.Context, r *ops.Run, line command.Line, o command.LogOptions) error {
 	if o.Follow {
 		err := r.EachLine(ctx, line, func(_ ops.Stream, text string) { r.Result(text) })
@@ -73,11 +73,10 @@ func showLog(ctx context.Context, r *ops.Run, line command.Line, o command.LogOp
 		return err
 	}
 	out, err := r.Capture(ctx, line)
-	switch {
-	case o.Grep != "" && noMatch(err):
-		r.Result("Nothing found")
-		return nil
-	case err != nil:
+	if err != nil {
+		if o.Grep != "" && noMatch(err) {
+			return &ops.Error{Host: r.Host, Summary: "nothing found", Command: line.String(), Cause: err}
+		}
 		return err
 	}
 	r.Result(strings.TrimRight(out, "\n"))
