@@ -32,7 +32,7 @@ func (c *Config) check() Errors {
 	v.localRegistry()
 	v.proxyRuns()
 	v.hooksOutput()
-	return v.problems
+	return append(v.problems, c.extension.problems...)
 }
 
 // Private

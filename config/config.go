@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"binnacle/config/secret"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // KamalVersion is the version of the kamal gem whose files and behaviour this
@@ -26,7 +24,7 @@ type Config struct {
 	files       []string
 	root        Value
 	schema      schema
-	binnacle    *yaml.Node
+	extension   extension
 
 	roles       []*Role
 	accessories []*Accessory
@@ -327,10 +325,6 @@ func (c *Config) HooksOutput(hook string) string {
 
 // Aliases are the shortcuts for commands, in file order; values are command lines.
 func (c *Config) Aliases() Pairs { return c.root.sub("aliases").Pairs() }
-
-// XBinnacle is the x-binnacle section as it stands in the merged file; nil when
-// there is none.
-func (c *Config) XBinnacle() *yaml.Node { return c.binnacle }
 
 // Warnings are the spellings that were read with their evident meaning.
 func (c *Config) Warnings() []Warning { return slices.Clone(c.warnings) }

@@ -120,7 +120,7 @@ accessories:
 aliases:
   console: app exec -i "bin/rails console"
 x-binnacle:
-  backups: {}
+  backups: { "*": { schedule: 0 2 * * * } }
 `
 
 func loadText(t testing.TB, text string, options Options) *Config {
@@ -180,8 +180,8 @@ func TestQuestions(t *testing.T) {
 	if ssh := c.SSH(); ssh.User != (Setting[string]{"deploy", true}) || ssh.Port.Set || ssh.Port.Or(22) != 22 {
 		t.Errorf("ssh %+v", ssh)
 	}
-	if c.XBinnacle() == nil || c.ProxyRun("vm3") != nil {
-		t.Error("x-binnacle or the proxy's run is wrong")
+	if c.ProxyRun("vm3") != nil {
+		t.Error("the proxy's run is wrong")
 	}
 }
 
@@ -222,7 +222,7 @@ env:
   clear: { LOG: "no" }
 volumes: []
 image: <%= ENV["KAMAL_DESTINATION"] %>-shop
-x-binnacle: { stores: {} }
+x-binnacle: { stores: { nas: { type: ssh, host: nas, path: b } } }
 `)
 	c, _, err := Load(t.Context(), options)
 	if err != nil {
@@ -242,9 +242,8 @@ x-binnacle: { stores: {} }
 			t.Errorf("%s: %q, want %q", question.name, question.got, question.want)
 		}
 	}
-	var ours struct{ Backups, Stores *struct{} }
-	if err := c.XBinnacle().Decode(&ours); err != nil || ours.Backups == nil || ours.Stores == nil {
-		t.Errorf("x-binnacle %+v, %v, want both files' keys", ours, err)
+	if got := c.Stores(); len(got) != 1 || got[0].Name != "nas" || len(c.Backups()) != 2 || c.Backups()[0].Store.Name != "nas" || c.Backups()[0].Schedule == "" {
+		t.Errorf("stores %+v, backups %+v, want both files' keys of x-binnacle", got, c.Backups())
 	}
 	options.Destination = "absent"
 	if _, _, err := Load(t.Context(), options); err == nil || !strings.Contains(err.Error(), "Configuration file not found in "+options.Dir) {

@@ -8,7 +8,7 @@ import (
 
 func TestDocsExplainEveryKeyTheyAllow(t *testing.T) {
 	sections := DocSections()
-	if len(sections) != 14 || !slices.Contains(sections, "proxy") {
+	if len(sections) != 15 || !slices.Contains(sections, "proxy") {
 		t.Fatalf("sections %q", sections)
 	}
 	examples, err := loadSchema()

@@ -10,6 +10,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(richFile)
 	f.Add(modernHead + "servers: {web: {host: h1, user: u, options: --a b}}\nproxy: {app_host: a.com, options: {log: true}}\nhealthcheck: {interval: 1m}\n")
 	f.Add("a: &a [*a]\n")
+	f.Add(modernHead + "servers: [a, b]\nx-binnacle: {backups: {'*': [], 5: {role: x}, b: {encrypt: [{}], retain: x, database: /a}, c: {skip: 1}}, stores: {a: ~}, migrate: 1}\n")
 	f.Add("service: <%= ENV['X'] || `x` %>\n<% if true %>\n? [a]\n: b\n<% end %>")
 	f.Add("servers: {web: [h1, {h2: [t]}], 5: [x], on: ~}\nenv: {tags: {t: ~}}\naccessories: {a: ~, b: [], c: {host: ~, files: [1, ~, {}], directories: ['', ':', {local: 1}]}}")
 	examples, err := loadSchema()

@@ -16,8 +16,6 @@ import (
 	"sync"
 
 	"binnacle/config/secret"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Options says which configuration to load and gives it the world it may see.
@@ -53,6 +51,8 @@ type Options struct {
 	// Arch is this machine's architecture (amd64, arm64), for a builder that names
 	// none; the one this program was built for by default.
 	Arch string
+	// BackupDir is where backups go when no store is configured.
+	BackupDir string
 	// Redactor is told every secret that is resolved.
 	Redactor *secret.Redactor
 
@@ -113,7 +113,6 @@ type document struct {
 	env       *environment
 	sources   []*source
 	root      Value
-	binnacle  *yaml.Node
 	warnings  []Warning
 	decisions []Decision
 }
@@ -196,9 +195,6 @@ func read(ctx context.Context, options Options) (*document, error) {
 			d.warnings = append(d.warnings, n.warnings()...)
 		}
 		d.root = deepMerge(d.root, tree)
-		if node := rootNode(s.node, "x-binnacle"); node != nil {
-			d.binnacle = mergeNodes(d.binnacle, node)
-		}
 	}
 	if !options.Strict {
 		n := completeTree(d.root, options)
@@ -223,7 +219,7 @@ func readSource(ctx context.Context, path string, options Options, env *environm
 
 // config builds the questions over a tree that passed validation.
 func (d *document) config(examples schema) *Config {
-	c := &Config{schema: examples, options: d.options, environment: d.env, root: d.root, binnacle: d.binnacle, warnings: d.warnings}
+	c := &Config{schema: examples, options: d.options, environment: d.env, root: d.root, warnings: d.warnings}
 	for _, s := range d.sources {
 		c.files = append(c.files, s.path)
 	}
@@ -257,6 +253,7 @@ func (d *document) config(examples schema) *Config {
 	}
 	c.boot = newBoot(r.sub("boot"), len(c.AllHosts()))
 	c.version = sync.OnceValues(c.findVersion)
+	c.extension = newExtension(c)
 	return c
 }
 
@@ -319,18 +316,6 @@ func mergedProxy(root, own Value) Value {
 	}
 	merged := deepMerge(root, own)
 	return merged
-}
-
-func rootNode(node *yaml.Node, key string) *yaml.Node {
-	if node == nil || node.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == key {
-			return node.Content[i+1]
-		}
-	}
-	return nil
 }
 
 // with adds the problems that concern several sections, except where the section
