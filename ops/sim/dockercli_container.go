@@ -349,10 +349,21 @@ func (e *engine) execNow(ctx context.Context, c *container, spec execSpec, in io
 	id := map[string]string{"execID": hash("exec", c.id, fmt.Sprint(e.serial))}
 	e.emit(c, string(events.ActionExecCreate)+": "+line, id)
 	e.emit(c, string(events.ActionExecStart)+": "+line, id)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	killed := false
+	if c.execs == nil {
+		c.execs = map[string]func(){}
+	}
+	c.execs[id["execID"]] = func() { killed = true; cancel() }
 	e.h.mu.Unlock()
 	code := e.h.runInContainer(ctx, c, spec, in, out, errOut)
 	e.h.mu.Lock()
 	defer e.h.mu.Unlock()
+	delete(c.execs, id["execID"])
+	if killed {
+		code = 137
+	}
 	e.emit(c, string(events.ActionExecDie), map[string]string{"execID": id["execID"], "exitCode": fmt.Sprint(code)})
 	return code
 }

@@ -176,7 +176,7 @@ func (d dockerCommand) configFrom(f flagSet) (*capi.Config, *capi.HostConfig, ma
 func (d dockerCommand) envFrom(f flagSet) ([]string, error) {
 	var out []string
 	for _, name := range f.values["env-file"] {
-		data, err := d.files.readFile(d.path(name))
+		data, err := d.envFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %v", name, strings.ToLower(err.Error()))
 		}
@@ -197,6 +197,14 @@ func (d dockerCommand) envFrom(f flagSet) ([]string, error) {
 		out = mergeEnv(out, []string{pair})
 	}
 	return out, nil
+}
+
+// envFile reads a file of variables, which may be standard input.
+func (d dockerCommand) envFile(name string) ([]byte, error) {
+	if name == "/dev/stdin" {
+		return io.ReadAll(d.in)
+	}
+	return d.files.readFile(d.path(name))
 }
 
 func limitsFrom(f flagSet, hc *capi.HostConfig) error {

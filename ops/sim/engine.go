@@ -85,6 +85,8 @@ type container struct {
 	seed       uint64
 	files      *fileSystem
 	cancelTask func()
+	execs      map[string]func() // what runs in it beside its own process: each is ended with it
+	keys       *keyServer        // the Redis that runs in it, once somebody asked for it
 }
 
 func newEngine(h *host) *engine {
@@ -234,7 +236,7 @@ func (e *engine) newContainer(name string, img *Image, config *capi.Config, host
 	if config.Hostname == "" {
 		config.Hostname = id[:12]
 	}
-	if len(config.Cmd) == 0 {
+	if len(config.Cmd) == 0 && len(config.Entrypoint) == 0 {
 		config.Cmd = append([]string(nil), img.Cmd...)
 	}
 	config.Env = mergeEnv(append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, img.Env...), config.Env)

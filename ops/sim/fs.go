@@ -42,6 +42,7 @@ type node struct {
 	entries map[string]*node
 	// live, when set, makes the content at each reading; such a file cannot be written.
 	live func() []byte
+	pipe *fifo // set for a named pipe
 }
 
 // fileSystem is one host's files, in memory. A directory node can hang in several trees at once, which is
@@ -317,6 +318,7 @@ type nodeInfo struct {
 	owner string
 	size  int64
 	mtime time.Time
+	pipe  bool
 }
 
 // Name is the base name.
@@ -327,8 +329,11 @@ func (i nodeInfo) Size() int64 { return i.size }
 
 // Mode holds the permission and directory bits.
 func (i nodeInfo) Mode() fs.FileMode {
-	if i.dir {
+	switch {
+	case i.dir:
 		return fs.ModeDir | i.mode
+	case i.pipe:
+		return fs.ModeNamedPipe | i.mode
 	}
 	return i.mode
 }
@@ -427,7 +432,7 @@ func infoOf(n *node) nodeInfo {
 	if n.dir {
 		size = 4096
 	}
-	return nodeInfo{name: n.name, dir: n.dir, mode: n.mode, owner: n.owner, size: size, mtime: n.mtime}
+	return nodeInfo{name: n.name, dir: n.dir, mode: n.mode, owner: n.owner, size: size, mtime: n.mtime, pipe: n.pipe != nil}
 }
 
 func split(p string) []string {

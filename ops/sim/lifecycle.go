@@ -169,7 +169,13 @@ func (e *engine) endLocked(c *container, now time.Time, how ending) {
 		c.cancelTask()
 		c.cancelTask = nil
 	}
+	for _, kill := range c.execs {
+		kill()
+	}
 	c.status, c.finished, c.exitCode, c.oom, c.pid = capi.StateExited, now, how.code, how.oom, 0
+	if _, own := c.program.(*script); own && how.code == 0 && c.keys != nil && c.keys.run == c.run {
+		_ = c.keys.save() // as far as the disk takes it
+	}
 	c.planned = nil
 	if how.oom {
 		e.emit(c, "oom", nil)

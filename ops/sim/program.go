@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -157,7 +158,7 @@ func (e *engine) runTask(c *container, task *taskProgram) {
 // programFor chooses by the image's behaviour and the command it was started with.
 func programFor(c *container) program {
 	cmd := strings.Join(c.config.Cmd, " ")
-	own := cmd == strings.Join(c.image.Cmd, " ")
+	own := len(c.config.Entrypoint) == 0 && cmd == strings.Join(c.image.Cmd, " ")
 	job := strings.Contains(cmd, "solid_queue") || strings.Contains(cmd, "bin/jobs") || cmd == "/app work"
 	web := own || strings.Contains(cmd, "rails server") || strings.Contains(cmd, "puma") || strings.Contains(cmd, "thrust")
 	ready := 1100*time.Millisecond + time.Duration(dice(c.seed, 1)%700)*time.Millisecond
@@ -193,7 +194,7 @@ func programFor(c *container) program {
 	case web && c.image.Runs != "":
 		return railsProgram(ready)
 	}
-	return &taskProgram{argv: c.config.Cmd}
+	return &taskProgram{argv: append(slices.Clone(c.config.Entrypoint), c.config.Cmd...)}
 }
 
 // logWriter turns what a task prints into log lines.

@@ -170,5 +170,7 @@ func (s seeder) files(role string) {
 		_ = fs.writeFile(homeDir+"/.kamal/apps/fhirlinebot/env/accessories/redis.env", []byte("\n"), 0o600)
 		_ = fs.mkdirAll(homeDir+"/fhirlinebot-db/data", 0o700)
 		_ = fs.mkdirAll(homeDir+"/fhirlinebot-redis/data", 0o755)
+		sqlServer{files: fs, dir: homeDir + "/fhirlinebot-db/data/base"}.seed("fhirlinebot_production")
+		_ = fs.writeFile(homeDir+"/fhirlinebot-redis/data/dump.rdb", demoKeys().rdb(s.now), 0o644)
 	}
 }

@@ -177,6 +177,9 @@ func (pl place) openHandler(ctx context.Context, name string, flag int, perm os.
 		name = path.Join(interp.HandlerCtx(ctx).Dir, name)
 	}
 	write := flag&(os.O_WRONLY|os.O_RDWR) != 0
+	if pipe := pl.files.fifoAt(name); pipe != nil {
+		return pipe.open(ctx, write)
+	}
 	if mask, ok := pl.umask(interp.HandlerCtx(ctx).Env); ok {
 		perm &^= mask
 	} else {
@@ -240,6 +243,14 @@ func (p *process) exec(args []string) int {
 
 // execInImage runs what only an app's image holds.
 func (p *process) execInImage(name string, args []string) int {
+	if run := databaseTool(p.c.image.Runs, name); run != nil {
+		next := *p
+		next.args = args
+		return run(&next)
+	}
+	if task, ok := railsTask(args); ok {
+		return p.rails(task)
+	}
 	switch {
 	case name == "kamal-proxy" && p.c.image.Runs == Proxies:
 		return p.h.proxy.command(p.ctx, args[1:], p.out, p.errOut)
@@ -248,12 +259,6 @@ func (p *process) execInImage(name string, args []string) int {
 		return 1
 	case name == "ruby" && len(args) > 1 && args[1] == "-v":
 		_, _ = fmt.Fprintln(p.out, "ruby 3.4.4 (2025-05-14 revision a38531fd3f) +YJIT +PRISM [x86_64-linux]")
-		return 0
-	case name == "psql" && p.c.image.Runs == StoresSQL && len(args) > 1 && args[1] == "--version":
-		_, _ = fmt.Fprintln(p.out, "psql (PostgreSQL) 16.9 (Debian 16.9-1.pgdg120+1)")
-		return 0
-	case name == "redis-cli" && p.c.image.Runs == StoresKeys && len(args) > 1 && strings.EqualFold(args[len(args)-1], "ping"):
-		_, _ = fmt.Fprintln(p.out, "PONG")
 		return 0
 	}
 	_, _ = fmt.Fprintf(p.errOut, "OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown\n", args[0])

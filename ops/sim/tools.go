@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ func shellTool(name string) tool {
 	switch name {
 	case "env":
 		return runEnv
+	case "printenv":
+		return runPrintenv
 	case "sh", "bash", "dash", "ash":
 		return runShell
 	case "xargs":
@@ -62,7 +65,47 @@ func shellTool(name string) tool {
 	return nil
 }
 
+// databaseTool knows the clients that a database's image brings.
+func databaseTool(server Behaviour, name string) tool {
+	if server == StoresKeys {
+		switch name {
+		case "redis-cli":
+			return runRedisCLI
+		case "redis-server":
+			return runRedisServer
+		}
+	}
+	if server != StoresSQL {
+		return nil
+	}
+	switch name {
+	case "psql":
+		return runPsql
+	case "pg_dump":
+		return runPgDump
+	case "pg_dumpall":
+		return runPgDumpAll
+	case "pg_restore":
+		return runPgRestore
+	case "pg_isready":
+		return runPgIsReady
+	}
+	return nil
+}
+
 // Private
+
+// lifeline is a function that ends a command with its caller, and watch a process
+// that ends the script with it: by way of a third descriptor, which the
+// interpreter has none of. Here no process outlives its caller.
+var (
+	lifeline = regexp.MustCompile(`(?s)exec 3<&0\n(\w+)\(\) \{\n.*?\n\}\n`)
+	watch    = regexp.MustCompile(`exec 3<&0\n\(read -r _; kill \$\$\) <&3 [^\n]*\n`)
+)
+
+func plainScript(text string) string {
+	return watch.ReplaceAllString(lifeline.ReplaceAllString(text, "$1() { \"$$@\"; }\n"), "")
+}
 
 // viaShell runs a shell built-in for a caller that named it as a program.
 func (p *process) viaShell(script string) int {
@@ -102,7 +145,7 @@ func runShell(p *process) int {
 			if len(params) == 0 {
 				params = p.args[:1]
 			}
-			return p.runScript(p.ctx, rest[0], params, p.environ(), p.dir, p.in, p.out, p.errOut)
+			return p.runScript(p.ctx, plainScript(rest[0]), params, p.environ(), p.dir, p.in, p.out, p.errOut)
 		}
 	}
 	if len(rest) > 0 {
@@ -236,13 +279,32 @@ func runSleep(p *process) int {
 func runWhich(p *process) int {
 	code := 0
 	for _, name := range p.args[1:] {
-		if findTool(name) == nil || p.c != nil && name == "docker" {
+		if !p.knows(name) {
 			code = 1
 			continue
 		}
 		p.print("/usr/bin/" + name + "\n")
 	}
 	return code
+}
+
+// knows reports a program that the host or the container has.
+func (p *process) knows(name string) bool {
+	if p.c == nil {
+		return findTool(name) != nil
+	}
+	return name != "docker" && findTool(name) != nil || databaseTool(p.c.image.Runs, name) != nil
+}
+
+func runPrintenv(p *process) int {
+	for _, name := range p.args[1:] {
+		v := p.env.Get(name)
+		if !v.IsSet() || !v.Exported {
+			return 1
+		}
+		p.print(v.Str + "\n")
+	}
+	return 0
 }
 
 // Helpers

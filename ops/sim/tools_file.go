@@ -14,6 +14,8 @@ func fileTool(name string) tool {
 	switch name {
 	case "mkdir":
 		return runMkdir
+	case "mkfifo":
+		return runMkfifo
 	case "rm":
 		return runRm
 	case "rmdir":

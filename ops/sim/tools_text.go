@@ -384,58 +384,6 @@ func runBase64(p *process) int {
 	return 0
 }
 
-// runSed knows s/// with g, and N,Mp with -n.
-func runSed(p *process) int {
-	flags, words := cutFlags(p.args[1:], "e")
-	script, ok := flags["e"]
-	if !ok && len(words) > 0 {
-		script, words = words[0], words[1:]
-	}
-	if _, quiet := flags["n"]; quiet && strings.HasSuffix(script, "p") {
-		from, to, _ := strings.Cut(strings.TrimSuffix(script, "p"), ",")
-		first, _ := strconv.Atoi(from)
-		last, err := strconv.Atoi(to)
-		if err != nil {
-			last = first
-		}
-		at := 0
-		return p.eachLine(words, func(line string) bool {
-			at++
-			if at >= first && (at <= last || to == "$") {
-				p.print(line + "\n")
-			}
-			return true
-		})
-	}
-	if len(script) < 4 || script[0] != 's' {
-		return p.fail(1, "-e expression #1, char 1: unknown command: `%s'", script)
-	}
-	parts := strings.Split(script[2:], script[1:2])
-	if len(parts) != 3 {
-		return p.fail(1, "-e expression #1, char %d: unterminated `s' command", len(script))
-	}
-	pattern := parts[0]
-	if _, ext := flags["E"]; !ext {
-		pattern = basicToExtended(pattern)
-	}
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		return p.fail(1, "-e expression #1: Invalid regular expression")
-	}
-	with := regexp.MustCompile(`\\([0-9])`).ReplaceAllString(strings.ReplaceAll(parts[1], "$", "$$"), "$${$1}")
-	return p.eachLine(words, func(line string) bool {
-		done := false
-		p.print(re.ReplaceAllStringFunc(line, func(hit string) string {
-			if done && !strings.Contains(parts[2], "g") {
-				return hit
-			}
-			done = true
-			return re.ReplaceAllString(hit, with)
-		}) + "\n")
-		return true
-	})
-}
-
 func runSha256(p *process) int {
 	_, words := cutFlags(p.args[1:])
 	if len(words) == 0 {
