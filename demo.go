@@ -39,7 +39,7 @@ func demo(ctx context.Context, program cli.Program, d cli.DemoRequest) (err erro
 	if err := fleet.WriteProject(project); err != nil {
 		return err
 	}
-	program.Dir, program.StateDir, program.Prebuilt = project, run, demoVersion
+	program.Dir, program.StateDir, program.DataDir, program.Prebuilt = project, run, run, demoVersion
 	if len(d.Args) > 0 {
 		if code := program.Run(ctx, d.Args); code != 0 {
 			return cli.ExitCode(code)
@@ -49,7 +49,7 @@ func demo(ctx context.Context, program cli.Program, d cli.DemoRequest) (err erro
 	if !program.Terminal {
 		return errors.New("the console needs a terminal; run a command instead: binnacle demo -- status")
 	}
-	return program.Console(ctx, live.Options{Dir: project, StateDir: run, Prebuilt: demoVersion})
+	return program.Console(ctx, live.Options{Dir: project, StateDir: run, DataDir: run, Prebuilt: demoVersion})
 }
 
 func serveDemo(ctx context.Context, program cli.Program, fleet *sim.Fleet, dir string) error {

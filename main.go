@@ -25,7 +25,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	debug.SetGCPercent(gcPercent)
 	program := cli.Program{
-		Catalog: operation.Catalog(), PreConnect: operation.PreConnect, Version: version, StateDir: stateDir(),
+		Catalog: operation.Catalog(), PreConnect: operation.PreConnect, Version: version, StateDir: stateDir(), DataDir: dataDir(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
 	}
@@ -38,13 +38,21 @@ func run(ctx context.Context, args []string) int {
 const gcPercent = 100
 
 // stateDir is where journals go: $XDG_STATE_HOME/binnacle, or its default.
-func stateDir() string {
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+func stateDir() string { return ownDir("XDG_STATE_HOME", ".local", "state") }
+
+// dataDir is where backups go that nobody named a place for:
+// $XDG_DATA_HOME/binnacle, or its default.
+func dataDir() string { return ownDir("XDG_DATA_HOME", ".local", "share") }
+
+// ownDir is the program's folder in the one that a variable names, or else in one
+// below the home; "" without a home.
+func ownDir(variable string, below ...string) string {
+	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "binnacle")
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(home, ".local", "state", "binnacle")
+	return filepath.Join(append(append([]string{home}, below...), "binnacle")...)
 }

@@ -82,5 +82,8 @@ var ErrNotFound = errors.New("not found")
 // ErrCancelled ends a task that somebody stopped.
 var ErrCancelled = errors.New("cancelled")
 
+// ErrNobody is the answer to a question that nobody is there to be asked.
+var ErrNobody = errors.New("nobody is there to be asked")
+
 // ErrSkipped ends a step whose work was not needed; the step counts as done.
 var ErrSkipped = errors.New("skipped")

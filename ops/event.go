@@ -1,6 +1,9 @@
 package ops
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Event is one fact. The set is closed: task facts, which are journalled, and
 // fleet facts, which are folded and forgotten. Events carry identities and
@@ -67,6 +70,9 @@ type ResultWritten struct {
 	At   time.Time
 	Host string
 	Text string
+	// Data is the same as a JSON document, redacted; nil where the text is all
+	// there is.
+	Data json.RawMessage
 }
 
 // StepFinished tells how a step ended.

@@ -47,6 +47,7 @@ type App struct {
 	Roles       []AppRole
 	Accessories []AppAccessory
 	Lock        Lock
+	Backups     []Backed // in configuration order; empty until the stores were read
 }
 
 // AppRole is a role and the hosts it is configured on.

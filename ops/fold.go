@@ -77,6 +77,8 @@ func foldFleet(f Fleet, e Event) Fleet {
 			return f.WithApp(a)
 		}
 		return f
+	case BackupsSeen:
+		return f.withBackups(e.Backed)
 	case HostConnecting:
 		return f.onHost(e.Host, func(h *Host) {
 			if h.Link != LinkLost { // a retry does not hide since when it is lost
@@ -99,6 +101,25 @@ func foldFleet(f Fleet, e Event) Fleet {
 		return f.onHost(e.Host, func(h *Host) { h.Containers = withUsage(h.Containers, e) })
 	}
 	return f
+}
+
+func (f Fleet) withBackups(b Backed) Fleet {
+	a, ok := f.App(b.App)
+	if !ok {
+		return f
+	}
+	a.Backups = slices.Clone(a.Backups)
+	i := slices.IndexFunc(a.Backups, func(known Backed) bool { return known.Name == b.Name })
+	switch {
+	case i < 0:
+		a.Backups = append(a.Backups, b)
+	case b.Problem != "":
+		known := &a.Backups[i] // what was seen before stays, with its age
+		known.Problem = b.Problem
+	default:
+		a.Backups[i] = b
+	}
+	return f.WithApp(a)
 }
 
 func (f Fleet) onHost(name string, change func(*Host)) Fleet {

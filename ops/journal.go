@@ -20,32 +20,34 @@ const recordVersion = 1
 // Record is one line of a journal and of `--json`: a task event with
 // snake_case keys, durations in milliseconds and bytes as integers.
 type Record struct {
-	V         int           `json:"v"`
-	Time      time.Time     `json:"time"`
-	Type      string        `json:"type"`
-	App       AppID         `json:"app,omitempty"`
-	Task      TaskID        `json:"task,omitempty"`
-	Step      StepID        `json:"step,omitempty"`
-	Host      string        `json:"host,omitempty"`
-	Operation string        `json:"operation,omitempty"`
-	Title     string        `json:"title,omitempty"`
-	Version   string        `json:"version,omitempty"`
-	Risk      string        `json:"risk,omitempty"`
-	User      string        `json:"user,omitempty"`
-	Machine   string        `json:"machine,omitempty"`
-	PID       int           `json:"pid,omitempty"`
-	Steps     []StepInfo    `json:"steps,omitempty"`
-	Stream    Stream        `json:"stream,omitempty"`
-	Text      string        `json:"text,omitempty"`
-	Status    Status        `json:"status,omitempty"`
-	ElapsedMS int64         `json:"elapsed_ms,omitempty"`
-	Done      int64         `json:"done,omitempty"`
-	Total     int64         `json:"total,omitempty"`
-	Unit      string        `json:"unit,omitempty"`
-	Errors    []ErrorRecord `json:"errors,omitempty"`
-	Serving   []Serving     `json:"serving,omitempty"`
-	Lock      string        `json:"lock,omitempty"`
-	By        string        `json:"by,omitempty"`
+	V         int             `json:"v"`
+	Time      time.Time       `json:"time"`
+	Type      string          `json:"type"`
+	App       AppID           `json:"app,omitempty"`
+	Task      TaskID          `json:"task,omitempty"`
+	Step      StepID          `json:"step,omitempty"`
+	Host      string          `json:"host,omitempty"`
+	Operation string          `json:"operation,omitempty"`
+	Title     string          `json:"title,omitempty"`
+	Version   string          `json:"version,omitempty"`
+	Risk      string          `json:"risk,omitempty"`
+	User      string          `json:"user,omitempty"`
+	Machine   string          `json:"machine,omitempty"`
+	PID       int             `json:"pid,omitempty"`
+	Steps     []StepInfo      `json:"steps,omitempty"`
+	Stream    Stream          `json:"stream,omitempty"`
+	Text      string          `json:"text,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	Status    Status          `json:"status,omitempty"`
+	ElapsedMS int64           `json:"elapsed_ms,omitempty"`
+	Done      int64           `json:"done,omitempty"`
+	Total     int64           `json:"total,omitempty"`
+	Usual     int64           `json:"usual,omitempty"`
+	Unit      string          `json:"unit,omitempty"`
+	Errors    []ErrorRecord   `json:"errors,omitempty"`
+	Serving   []Serving       `json:"serving,omitempty"`
+	Lock      string          `json:"lock,omitempty"`
+	By        string          `json:"by,omitempty"`
 }
 
 // ErrorRecord is an Error as JSON.
@@ -82,14 +84,14 @@ func (r *Recorder) Record(e Event) (Record, bool) {
 		rec.Type, rec.Time, rec.Task, rec.Step = "step_started", e.At, e.Task, e.Step
 	case StepProgressed:
 		rec.Type, rec.Time, rec.Task, rec.Step = "step_progress", e.At, e.Task, e.Step
-		rec.Done, rec.Total, rec.Unit, rec.Text = e.Progress.Done, e.Progress.Total, e.Progress.Unit, e.Progress.Text
+		rec.Done, rec.Total, rec.Usual, rec.Unit, rec.Text = e.Progress.Done, e.Progress.Total, e.Progress.Usual, e.Progress.Unit, e.Progress.Text
 	case StepNoted:
 		rec.Type, rec.Time, rec.Task, rec.Step, rec.Text = "step_note", e.At, e.Task, e.Step, e.Note
 	case LineWritten:
 		rec.Type, rec.Time, rec.Task, rec.Step = "output", e.At, e.Task, e.Step
 		rec.Host, rec.Stream, rec.Text = e.Host, e.Stream, e.Text
 	case ResultWritten:
-		rec.Type, rec.Time, rec.Task, rec.Step, rec.Host, rec.Text = "result", e.At, e.Task, e.Step, e.Host, e.Text
+		rec.Type, rec.Time, rec.Task, rec.Step, rec.Host, rec.Text, rec.Data = "result", e.At, e.Task, e.Step, e.Host, e.Text, e.Data
 	case StepFinished:
 		rec.Type, rec.Time, rec.Task, rec.Step = "step_finished", e.At, e.Task, e.Step
 		rec.Status, rec.Errors, rec.ElapsedMS = e.Status, errorRecords(e.Errors), r.elapsed(e.Step, e.At)
@@ -116,14 +118,14 @@ func (rec Record) Event() (Event, bool) {
 	case "step_started":
 		return StepStarted{Task: rec.Task, Step: rec.Step, At: rec.Time}, true
 	case "step_progress":
-		p := Progress{Done: rec.Done, Total: rec.Total, Unit: rec.Unit, Text: rec.Text}
+		p := Progress{Done: rec.Done, Total: rec.Total, Usual: rec.Usual, Unit: rec.Unit, Text: rec.Text}
 		return StepProgressed{Task: rec.Task, Step: rec.Step, At: rec.Time, Progress: p}, true
 	case "step_note":
 		return StepNoted{Task: rec.Task, Step: rec.Step, At: rec.Time, Note: rec.Text}, true
 	case "output":
 		return LineWritten{Task: rec.Task, Step: rec.Step, At: rec.Time, Host: rec.Host, Stream: rec.Stream, Text: rec.Text}, true
 	case "result":
-		return ResultWritten{Task: rec.Task, Step: rec.Step, At: rec.Time, Host: rec.Host, Text: rec.Text}, true
+		return ResultWritten{Task: rec.Task, Step: rec.Step, At: rec.Time, Host: rec.Host, Text: rec.Text, Data: rec.Data}, true
 	case "step_finished":
 		return StepFinished{Task: rec.Task, Step: rec.Step, At: rec.Time, Status: rec.Status, Errors: errorsOf(rec.Errors)}, true
 	case "task_cancelling":
@@ -188,6 +190,25 @@ func (j Journals) Read(path string) ([]Event, error) {
 	}
 	defer func() { _ = f.Close() }()
 	return readRecords(f)
+}
+
+// Operation is the name of the operation that a journal is of: its first line
+// tells.
+func (j Journals) Operation(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	line, err := bufio.NewReader(f).ReadBytes('\n')
+	if err != nil {
+		return "", fmt.Errorf("journal: %w", err)
+	}
+	var rec Record
+	if err := json.Unmarshal(line, &rec); err != nil {
+		return "", fmt.Errorf("journal: %w", err)
+	}
+	return rec.Operation, nil
 }
 
 // Journal is the open file of one task. It is safe for concurrent use.

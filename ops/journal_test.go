@@ -20,7 +20,7 @@ func everyTaskEvent() []ops.Event {
 		ops.TaskStarted{Task: "T", At: at(0), App: "shop", Operation: "deploy", Title: "deploy v2", Version: "v2", Risk: ops.Disrupt, User: "ana", Host: "laptop", PID: 7,
 			Steps: []ops.StepInfo{{ID: "boot", Title: "boot", Group: true, Mode: ops.Parallel}, {ID: "boot/run", Parent: "boot", Title: "run", Host: "vm1", Depth: 1, Commands: []string{"docker run"}, Always: true}}},
 		ops.StepStarted{Task: "T", Step: "boot/run", At: at(1)},
-		ops.StepProgressed{Task: "T", Step: "boot/run", At: at(1), Progress: ops.Progress{Done: 1, Total: 2, Unit: "bytes", Text: "layer"}},
+		ops.StepProgressed{Task: "T", Step: "boot/run", At: at(1), Progress: ops.Progress{Done: 1, Total: 2, Unit: "bytes", Text: "layer", Usual: 3}},
 		ops.StepNoted{Task: "T", Step: "boot/run", At: at(1), Note: "half"},
 		ops.LineWritten{Task: "T", Step: "boot/run", At: at(1), Host: "vm1", Stream: ops.Stderr, Text: "<warning> & more"},
 		ops.ResultWritten{Task: "T", Step: "boot/run", At: at(1), Host: "vm1", Text: "result"},

@@ -55,6 +55,8 @@ type Operation struct {
 	// Observe asks for fleet facts before planning: the hosts' containers,
 	// images and the lock.
 	Observe bool
+	// Stores asks for what the stores of backups hold, before planning.
+	Stores bool
 	// Plan decides what to do. It is pure: everything it may use is in Input.
 	Plan func(Input) (Plan, error)
 }
@@ -148,6 +150,15 @@ type Input struct {
 	// Streams says that a command can have the person's standard streams as they
 	// are, bytes in and bytes out. A console has none to give, but a terminal.
 	Streams bool
+	// Program is the path of this program, for what starts it later, and StateDir
+	// the folder for what it writes then; "" where nothing can be started later.
+	Program  string
+	StateDir string
+	// Agreed says that the person agreed to all questions beforehand: -y.
+	Agreed bool
+	// Past tells the newest tasks of one operation on this app, oldest first, as far
+	// as their journals are here; nil: none are kept.
+	Past func(operation string) []Task
 }
 
 // LockWait is --lock-wait with its limits; the zero value does not wait.

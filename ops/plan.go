@@ -94,6 +94,9 @@ type Step struct {
 	Always bool
 	// Soft steps may fail without failing the task; the failure is shown.
 	Soft bool
+	// Aloud steps print what somebody waits for: front ends show their output as it
+	// comes, asked or not.
+	Aloud bool
 }
 
 func (*Group) node() {}
@@ -123,6 +126,7 @@ type StepInfo struct {
 	Depth    int      `json:"depth"`
 	Commands []string `json:"commands,omitempty"` // redacted
 	Always   bool     `json:"always,omitempty"`
+	Aloud    bool     `json:"aloud,omitempty"` // its output is worth showing as it comes
 }
 
 // Outline flattens the plan's tree in the order it is shown; the root itself
@@ -186,7 +190,7 @@ func infoOf(n Node, prefix StepID, depth int) StepInfo {
 	case *Group:
 		return StepInfo{ID: join(prefix, n.ID), Parent: prefix, Title: n.Title, Host: n.Host, Group: true, Mode: n.Mode, Depth: depth}
 	case *Step:
-		info := StepInfo{ID: join(prefix, n.ID), Parent: prefix, Title: n.Title, Host: n.Host, Depth: depth, Always: n.Always}
+		info := StepInfo{ID: join(prefix, n.ID), Parent: prefix, Title: n.Title, Host: n.Host, Depth: depth, Always: n.Always, Aloud: n.Aloud}
 		for _, l := range n.Lines {
 			info.Commands = append(info.Commands, l.String())
 		}

@@ -3,6 +3,7 @@ package ops
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -160,6 +161,19 @@ func (r *Run) Note(format string, args ...any) {
 // Result writes text that the operation was asked for.
 func (r *Run) Result(text string) {
 	r.x.emit(ResultWritten{Task: r.Task, Step: r.ID, At: r.Now(), Host: r.Host, Text: r.x.engine.redact(text)})
+}
+
+// Report is Result with the same as a JSON document beside it. A document that
+// cannot be written is a programmer's mistake, told as an error.
+func (r *Run) Report(text string, document any) error {
+	data, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("writing a result as JSON: %w", err)
+	}
+	r.x.emit(ResultWritten{
+		Task: r.Task, Step: r.ID, At: r.Now(), Host: r.Host, Text: r.x.engine.redact(text), Data: json.RawMessage(r.x.engine.redact(string(data))),
+	})
+	return nil
 }
 
 // Fact emits something learnt about the fleet.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"binnacle/config"
 	"binnacle/config/secret"
 	"binnacle/ops/command"
 )
@@ -21,6 +22,11 @@ type World interface {
 	Now() time.Time
 	// Sleep waits, or returns the context's error.
 	Sleep(ctx context.Context, d time.Duration) error
+	// Ask puts a question to the person in front and waits for the answer. Where
+	// nobody is there it is ErrNobody.
+	Ask(ctx context.Context, q Question) (Answer, error)
+	// Store opens the place where backups are kept, with its credentials.
+	Store(ctx context.Context, at config.Store) (Objects, error)
 }
 
 // Sink receives a command's output as it comes, in whole or partial lines.
@@ -45,6 +51,11 @@ type Remote interface {
 	// Run runs a Line and streams its output; a nil sink drops it. A non-zero
 	// exit is an *ExitError, a lost connection is not.
 	Run(ctx context.Context, line command.Line, sink Sink) error
+	// Stream runs a Line with bytes going in (after the Line's own standard input;
+	// nil: none) and out, unchanged and no faster than both ends take them. The
+	// end of standard error is in the *ExitError. A reader or writer that fails
+	// ends the command with its error.
+	Stream(ctx context.Context, line command.Line, stdin io.Reader, stdout io.Writer) error
 	// Upload writes a file below the login home, 0600 unless said otherwise,
 	// complete or not at all; the content never appears in an argument.
 	Upload(ctx context.Context, file File) error
@@ -127,6 +138,28 @@ type Progress struct {
 	Total int64  // 0: unknown
 	Unit  string // bytes, images, steps
 	Text  string // what is being done now
+	Usual int64  // what it came to the last time, an estimate where Total is not known; 0: unknown
+}
+
+// Rate is how much was done per second, on average; 0 while that says nothing yet.
+func (p Progress) Rate(elapsed time.Duration) int64 {
+	if elapsed < time.Second || p.Done <= 0 {
+		return 0
+	}
+	return int64(float64(p.Done) / elapsed.Seconds())
+}
+
+// Left estimates the time that is left from the Total, or from what is usual;
+// false where neither tells, and once it takes more than is usual.
+func (p Progress) Left(elapsed time.Duration) (time.Duration, bool) {
+	goal, rate := p.Total, p.Rate(elapsed)
+	if goal == 0 {
+		goal = p.Usual
+	}
+	if rate == 0 || goal <= p.Done {
+		return 0, false
+	}
+	return time.Duration(float64(goal-p.Done) / float64(rate) * float64(time.Second)), true
 }
 
 // Local is the machine that Binnacle runs on.

@@ -75,7 +75,7 @@ func New(ctx context.Context, o Options) (*Model, error) {
 		o.Now = time.Now
 	}
 	panes := []kit.Pane{
-		pane.NewHosts(), pane.NewContainers(), pane.NewAccessories(), pane.NewTasks(), pane.NewDetails(), pane.NewNotices(),
+		pane.NewHosts(), pane.NewContainers(), pane.NewAccessories(), pane.NewTasks(), pane.NewDetails(), pane.NewNotices(), pane.NewBackups(),
 	}
 	panes = append(panes, o.Panes...)
 	keys, err := keymap(panes, o.Catalog, o.Keys)

@@ -78,9 +78,9 @@ func (m *Model) entry(s kit.KeySpec) dialog.Entry {
 // paletteEntries are the views, the operations and the keys of the focused pane.
 func (m *Model) paletteEntries() []dialog.Entry {
 	var out []dialog.Entry
-	for _, id := range []kit.PaneID{kit.Hosts, kit.Containers, kit.Accessories, kit.Logs, kit.Tasks, kit.Notices, kit.Details, kit.Task} {
+	for _, id := range []kit.PaneID{kit.Hosts, kit.Containers, kit.Accessories, kit.Logs, kit.Tasks, kit.Notices, kit.Backups, kit.Details, kit.Task} {
 		if m.panes[id] != nil {
-			out = append(out, dialog.Entry{Name: string(id), Text: "go to " + string(id), Intent: kit.Open{View: id, Target: m.target}})
+			out = append(out, dialog.Entry{Name: string(id), Text: "go to " + string(id), Intent: m.view(id)})
 		}
 	}
 	for _, op := range m.options.Catalog {

@@ -151,7 +151,22 @@ func catalog() ops.Catalog {
 		}},
 		{Name: "audit", Group: "App", Summary: "who did what", Scope: ops.ScopeApp, Risk: ops.Read},
 		{Name: "remove", Group: "App", Summary: "take everything away", Scope: ops.ScopeApp, Risk: ops.DataLoss},
+		onBackups("backup create", "Back up databases and folders", ops.Change, "NAME"),
+		onBackups("backup list", "List the backups", ops.Read, "NAME"),
+		onBackups("backup verify", "Read a backup back", ops.Read, "NAME", "ID"),
+		onBackups("backup drill", "Restore a backup into a throwaway container", ops.Change, "NAME", "ID"),
+		onBackups("backup prune", "Delete what the retention rule does not keep", ops.DataLoss, "NAME"),
+		onBackups("restore", "Put a backup in the place of the data that is there", ops.DataLoss, "NAME", "ID"),
 	}
+}
+
+// onBackups is an operation on backups; what it restores has to be named.
+func onBackups(name, summary string, risk ops.Risk, params ...string) ops.Operation {
+	op := ops.Operation{Name: name, Group: "backup", Summary: summary, Scope: ops.ScopeAccessory, Risk: risk}
+	for _, p := range params {
+		op.Params = append(op.Params, ops.Param{Name: p, Kind: ops.Text, Positional: true, Required: name == "restore" && p == "NAME"})
+	}
+	return op
 }
 
 func shop() ops.AppOpened {

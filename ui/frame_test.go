@@ -59,15 +59,19 @@ func scenes() map[string][]ops.Event {
 	}
 	mixed := all(fleet(), up("web-2", 49, container("web-2", "web", "v3", "running"), container("web-2", "web", "v2", "exited"), proxy("web-2")))
 	return map[string][]ops.Event{
-		"empty":      nil,
-		"connecting": {shop(), ops.HostConnecting{Host: "web-1", At: noon()}, ops.HostConnecting{Host: "web-2", At: noon()}},
-		"live":       all(fleet(), deployed()),
-		"lost":       all(fleet(), deployed(), lost("web-3")),
-		"deploying":  all(fleet(), deployed(), deploying()),
-		"failed":     all(fleet(), deployed(), failed()),
-		"deadlock":   all(fleet(), []ops.Event{deadLock()}),
-		"mixed":      mixed,
-		"big":        big(200),
+		"empty":       nil,
+		"connecting":  {shop(), ops.HostConnecting{Host: "web-1", At: noon()}, ops.HostConnecting{Host: "web-2", At: noon()}},
+		"live":        all(fleet(), deployed()),
+		"lost":        all(fleet(), deployed(), lost("web-3")),
+		"deploying":   all(fleet(), deployed(), deploying()),
+		"failed":      all(fleet(), deployed(), failed()),
+		"deadlock":    all(fleet(), []ops.Event{deadLock()}),
+		"mixed":       mixed,
+		"big":         big(200),
+		"guarded":     all(fleet(), deployed(), guarded()),
+		"neglected":   all(fleet(), deployed(), neglected()),
+		"unreachable": all(fleet(), guarded(), unreachable()),
+		"unguarded":   all(fleet(), guarded(), lost("web-1")),
 	}
 }
 
@@ -105,6 +109,21 @@ func TestThemes(t *testing.T) {
 	}
 }
 
+// restoring is a plan as the operation makes it.
+func restoring() ops.Plan {
+	return ops.Plan{
+		Title: "restore db → production", Operation: "restore", Risk: ops.DataLoss, Confirm: "production",
+		Effects: []ops.Effect{
+			{Label: "from", Text: "20261123T090000Z-5f1c, 3 h old, s3://shop-backups/production, 1.2 GB, restored in a drill"},
+			{Label: "into", Text: "shop_production of db on web-1, 1.4 GB"},
+			{Label: "first", Text: "a safety dump of today's data, about 1 m 40 s"},
+			{Label: "then", Text: "maintenance page on 3 hosts"},
+			{Label: "loses", Text: "what was written after 2026-11-23 09:00", Warn: true},
+		},
+		Root: ops.InSequence("", "", &ops.Step{ID: "load", Title: "load", Host: "web-1"}, &ops.Step{ID: "swap", Title: "swap", Host: "web-1"}),
+	}
+}
+
 func TestDialogFrames(t *testing.T) {
 	plan := ops.Plan{
 		Title: "deploy v3 → production", Risk: ops.Change,
@@ -129,7 +148,14 @@ func TestDialogFrames(t *testing.T) {
 		"steps":          {scene: "live", keys: []string{"D", "v", "3", "ctrl+s", "wait", "s"}, risk: ops.Change},
 		"lock":           {scene: "deadlock", keys: []string{"L"}}, "quit": {scene: "deploying", keys: []string{"q"}},
 		"details": {scene: "live", keys: []string{"2", "d"}}, "host-details": {scene: "lost", keys: []string{"j", "j", "d"}},
-		"filter": {scene: "live", keys: []string{"2", "/", "w", "e", "b"}},
+		"filter":  {scene: "live", keys: []string{"2", "/", "w", "e", "b"}},
+		"backups": {scene: "guarded", keys: []string{"7"}}, "backups-of-one": {scene: "guarded", keys: []string{"3", "j", "b"}},
+		"backups-neglected": {scene: "neglected", keys: []string{"7"}}, "backups-unread": {scene: "live", keys: []string{"7"}},
+		"accessories":    {scene: "unreachable", keys: []string{"3"}},
+		"backup-details": {scene: "guarded", keys: []string{"7", "d"}}, "accessory-details": {scene: "guarded", keys: []string{"3", "d"}},
+		"restore": {scene: "guarded", keys: []string{"3", "X"}}, "restore-anything": {scene: "neglected", keys: []string{":", "r", "e", "s", "t", "o", "r", "e", "enter"}},
+		"restore-confirm": {scene: "guarded", keys: []string{"3", "X", "enter", "wait", "p", "r", "o", "d"}},
+		"restore-nothing": {scene: "guarded", keys: []string{"3", "j", "X"}},
 	}
 	for name, d := range dialogs {
 		for _, size := range [][2]int{{80, 24}, {120, 34}} {
@@ -137,6 +163,9 @@ func TestDialogFrames(t *testing.T) {
 				w := newWorld(scenes()[d.scene]...)
 				w.plan = plan
 				w.plan.Risk = d.risk
+				if strings.HasPrefix(name, "restore") {
+					w.plan = restoring()
+				}
 				s := w.stage(t, size[0], size[1])
 				for _, k := range d.keys {
 					if k == "wait" {

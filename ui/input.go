@@ -50,7 +50,7 @@ func (m *Model) do(spec kit.KeySpec) tea.Cmd {
 		return m.carryOut(m.aimed(spec.Operation))
 	}
 	if rest, ok := strings.CutPrefix(string(spec.ID), actViewPrefix); ok && spec.ID != actLastView {
-		return m.carryOut(kit.Open{View: kit.PaneID(rest), Target: m.target})
+		return m.carryOut(m.view(kit.PaneID(rest)))
 	}
 	switch spec.ID {
 	case actQuit:
@@ -88,6 +88,15 @@ func (m *Model) do(spec kit.KeySpec) tea.Cmd {
 		return m.toPane(m.current(), kit.Do{Action: spec.ID})
 	}
 	return nil
+}
+
+// view opens a pane on what is pointed at; the backups on all that are kept.
+func (m *Model) view(id kit.PaneID) kit.Intent {
+	target := m.target
+	if id == kit.Backups {
+		target.Backup, target.Kept = "", ""
+	}
+	return kit.Open{View: id, Target: target}
 }
 
 // sideways goes to the pane beside a table, which has no use for the motion;
@@ -133,6 +142,10 @@ func (m *Model) aimed(operation string) kit.Run {
 		for _, t := range m.marks[kit.Hosts] {
 			r.Hosts = append(r.Hosts, t.Host)
 		}
+	}
+	if _, _, ok := kit.BackupParams(op); ok {
+		r.Params = m.backupParams(op, r.Target)
+		return r
 	}
 	name, ok := kit.AccessoryParam(op)
 	shown := slices.Contains([]kit.PaneID{kit.Accessories, kit.Details, kit.Logs}, m.current())

@@ -123,9 +123,13 @@ func (m *Model) run(r kit.Run) tea.Cmd {
 	}
 	if !r.Ready {
 		param, hasVersion := kit.VersionParam(op)
+		picker := m.restorable(op, r)
 		switch {
 		case op.Name == string(actRollback) && hasVersion && r.Params.Text(param) == "":
 			m.open(dialog.NewRollback(r, param, m.state.Fleet, m.app))
+			return nil
+		case picker != nil:
+			m.open(picker)
 			return nil
 		case r.Ask, hasVersion && op.Risk != ops.Read, needs(op, r.Params):
 			m.open(dialog.NewForm(op, r))

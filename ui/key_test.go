@@ -343,7 +343,7 @@ func TestMouse(t *testing.T) {
 func TestKeysYAML(t *testing.T) {
 	w := newWorld(scenes()["live"]...)
 	o := w.options()
-	o.Keys = map[string][]string{"deploy": {"P"}, "rollback": {}}
+	o.Keys = map[string][]string{"deploy": {"Z"}, "rollback": {}}
 	s, err := ui.NewStage(t.Context(), o, 100, 30)
 	if err != nil {
 		t.Fatal(err)
@@ -351,7 +351,7 @@ func TestKeysYAML(t *testing.T) {
 	defer s.Close()
 	s.Press("R")
 	hasNot(t, s, "roll back to")
-	s.Press("P")
+	s.Press("Z")
 	has(t, s, "deploy: build")
 	for name, keys := range map[string]map[string][]string{
 		"clash":   {"deploy": {"R"}},

@@ -32,6 +32,7 @@ const (
 	actDeploy     kit.Action = "deploy"
 	actRollback   kit.Action = "rollback"
 	actNotices    kit.Action = "view.notices"
+	actBackups    kit.Action = "view.backups"
 	actViewPrefix            = "view."
 )
 
@@ -90,7 +91,10 @@ func rootKeys() []kit.KeySpec {
 			ID: actViewPrefix + kit.Action(id), Keys: []string{fmt.Sprint(i + 1)}, Help: string(id), Long: "go to " + string(id), Group: views,
 		})
 	}
-	return append(specs, kit.KeySpec{ID: actNotices, Keys: []string{"6"}, Help: "notices", Long: "what happened beside the tasks", Group: views})
+	return append(specs,
+		kit.KeySpec{ID: actNotices, Keys: []string{"6"}, Help: "notices", Long: "what happened beside the tasks", Group: views},
+		kit.KeySpec{ID: actBackups, Keys: []string{"7"}, Help: "backups", Long: "what is kept of the app's databases and volumes", Group: views},
+	)
 }
 
 // keymap puts the root's, the panes' and the catalog's keys into one checked

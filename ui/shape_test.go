@@ -41,7 +41,7 @@ func hostile() []ops.Event {
 	events = append(events, ops.Noticed{At: noon(), Text: "line one\nline two\x1b[2J", Err: true})
 	started := deployTask("T9", "v\x1b[1m3", noon())
 	started.Title = strings.Repeat("very long ", 30)
-	return append(events, started)
+	return append(append(events, hostileBackups()...), started)
 }
 
 func TestEveryPaneAtEverySize(t *testing.T) {
@@ -49,6 +49,7 @@ func TestEveryPaneAtEverySize(t *testing.T) {
 	keys := [][]string{
 		{}, {"2"}, {"3"}, {"4"}, {"5"}, {"6"}, {"f"}, {"d"}, {"2", "d"}, {"?"}, {":"}, {"/"}, {"L"}, {"R"}, {"D"}, {"q"}, {"2", "/", "w", "enter"},
 		{":", "r", "e", "m", "o", "v", "e", "enter"},
+		{"7"}, {"7", "d"}, {"7", "G", "d"}, {"3", "b"}, {"3", "G", "X"}, {"3", "G", "d"}, {":", "r", "e", "s", "t", "o", "r", "e", "enter"},
 	}
 	for name, events := range map[string][]ops.Event{
 		"empty": nil, "deploying": scenes()["deploying"], "dead lock": scenes()["deadlock"], "hostile": hostile(), "big": big(30),
@@ -78,7 +79,7 @@ func TestEveryPaneAtEverySize(t *testing.T) {
 
 func TestHostileTextDoesNotReachTheTerminal(t *testing.T) {
 	s := newWorld(hostile()...).stage(t, 200, 50)
-	for _, k := range []string{"", "6", "5", "2", "d"} {
+	for _, k := range []string{"", "6", "5", "2", "d", "esc", "7", "d", "esc", "3", "G", "d", "esc", "X"} {
 		if k != "" {
 			s.Press(k)
 		}
@@ -102,7 +103,7 @@ func monkey(t *testing.T, r *rand.Rand, bound time.Duration) {
 	w.plan = ops.Plan{Title: "a plan", Risk: ops.Disrupt}
 	s := w.stage(t, 80, 24)
 	width, height := 80, 24
-	keys := append(strings.Split("jkhlgGdDsRLEfo/:?-+1234567nNcxOMyq!", ""),
+	keys := append(strings.Split("jkhlgGdDsRLEfo/:?-+1234567nNcxOMyq!bBXVAP3737", ""),
 		"enter", "esc", "tab", "shift+tab", "space", "up", "down", "left", "right", "pgup", "pgdown", "ctrl+d", "ctrl+u", "ctrl+s", "backspace", "ctrl+g")
 	var trail []string
 	for end := time.Now().Add(bound); time.Now().Before(end); {
@@ -128,7 +129,10 @@ func monkey(t *testing.T, r *rand.Rand, bound time.Duration) {
 
 func churn(r *rand.Rand) []ops.Event {
 	host := []string{"web-1", "web-2", "web-3", "job-1"}[r.IntN(4)]
-	switch r.IntN(8) {
+	switch r.IntN(9) {
+	case 7:
+		events := append(guarded(), neglected()...)
+		return events[r.IntN(len(events)):]
 	case 0:
 		return lost(host)
 	case 1:

@@ -140,6 +140,7 @@ func (s *summary) warn(fleet ops.Fleet) {
 		s.warnHost(&fleet.Hosts[i])
 	}
 	s.warnAccessories(fleet)
+	s.warnBackups()
 }
 
 func (s *summary) warnHost(h *ops.Host) {
@@ -179,6 +180,28 @@ func (s *summary) warnAccessories(fleet ops.Fleet) {
 			}
 		}
 	}
+}
+
+// namedBackups is how many things are named whose backups need a look; of more,
+// the number, so that other alerts are seen.
+const namedBackups = 2
+
+func (s *summary) warnBackups() {
+	var out []string
+	for i := range s.app.Backups {
+		switch b := &s.app.Backups[i]; {
+		case b.Alarm != "" && len(b.Kept) == 0:
+			out = append(out, b.Name+" "+b.Alarm)
+		case b.Alarm != "":
+			out = append(out, "backup of "+b.Name+": "+b.Alarm)
+		case b.Problem != "":
+			out = append(out, "backups of "+b.Name+" not seen")
+		}
+	}
+	if len(out) > namedBackups {
+		out = []string{fmt.Sprintf("%d backups need a look", len(out))}
+	}
+	s.alerts = append(s.alerts, out...)
 }
 
 // versionWords writes what serves: "v3 on 1, v2 on 2".

@@ -143,9 +143,11 @@ func (a App) FilterArgs(statuses ...string) []string {
 // Private
 
 // envArgs are the clear variables and the file with the secret ones.
-func (a App) envArgs() []Arg {
+func (a App) envArgs() []Arg { return a.envArgsFrom(a.EnvFilePath()) }
+
+func (a App) envArgsFrom(file string) []Arg {
 	args := Argumentize("--env", a.role.Env(a.host).Clear, false)
-	return append(args, ArgumentizeList("--env-file", a.EnvFilePath())...)
+	return append(args, ArgumentizeList("--env-file", file)...)
 }
 
 func (a App) currentRunning(format ...string) Line {

@@ -1,6 +1,10 @@
 package command
 
-import "binnacle/config"
+import (
+	"cmp"
+
+	"binnacle/config"
+)
 
 // ExecOptions say how a command is run in a container.
 type ExecOptions struct {
@@ -11,6 +15,12 @@ type ExecOptions struct {
 	TTY         bool
 	// Detach leaves the command running in a new container that stays.
 	Detach bool
+	// Labels mark a new container, as KEY=VALUE.
+	Labels []string
+	// EnvFile is read by a new container in place of the role's file on the host.
+	EnvFile string
+	// Bare starts a new container without the image's entrypoint.
+	Bare bool
 }
 
 // ExecExisting runs a command in the container of a version. The words go to
@@ -29,7 +39,8 @@ func (a App) ExecNew(version, suffixHex, words string, o ExecOptions) Line {
 		keep = "--detach"
 	}
 	return New("docker", "run", o.interactive(), keep, "--name", a.ExecContainerName(version, suffixHex), "--network", "kamal").
-		WithArgs(a.envArgs()...).WithArgs(Argumentize("--env", o.Env, false)...).
+		With(o.bare()...).WithArgs(ArgumentizeList("--label", o.Labels...)...).
+		WithArgs(a.envArgsFrom(cmp.Or(o.EnvFile, a.EnvFilePath()))...).WithArgs(Argumentize("--env", o.Env, false)...).
 		WithArgs(logArgs(a.role.Logging())...).WithArgs(ArgumentizeList("--volume", a.cfg.Volumes()...)...).
 		WithArgs(Optionize(a.role.Options(), false)...).
 		With(a.cfg.AbsoluteImage(version), words)
@@ -51,4 +62,11 @@ func (o ExecOptions) interactive() string {
 	default:
 		return ""
 	}
+}
+
+func (o ExecOptions) bare() []string {
+	if o.Bare {
+		return []string{"--entrypoint", "''"}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"errors"
+	"slices"
 
 	"binnacle/ops"
 )
@@ -32,7 +33,49 @@ func (s *Session) History(most int) []ops.Event {
 	return out
 }
 
+// Private
+
+// past tells the newest tasks of one operation, oldest first.
+func (s *Session) past(operation string) []ops.Task {
+	journals := s.journals()
+	if journals.Dir == "" {
+		return nil
+	}
+	entries, err := journals.List(s.App)
+	if err != nil {
+		return nil
+	}
+	var found [][]ops.Event
+	for _, e := range slices.Backward(entries[max(0, len(entries)-pastLooked):]) {
+		if name, err := journals.Operation(e.Path); err != nil || name != operation {
+			continue
+		}
+		if events, err := journals.Read(e.Path); err == nil {
+			found = append(found, ended(events))
+		}
+		if len(found) == pastKept {
+			break
+		}
+	}
+	state := ops.State{}
+	for _, events := range slices.Backward(found) {
+		for _, e := range events {
+			if _, output := e.(ops.LineWritten); !output {
+				state = ops.Fold(state, e)
+			}
+		}
+	}
+	return state.Tasks
+}
+
 // Helpers
+
+// pastLooked is how many tasks are looked at for those of one operation, and
+// pastKept how many of these are told.
+const (
+	pastLooked = 500
+	pastKept   = 20
+)
 
 // ended closes a task that was cut off, and drops one that still runs.
 func ended(events []ops.Event) []ops.Event {

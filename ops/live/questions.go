@@ -9,6 +9,13 @@ import (
 	"binnacle/ops/remote"
 )
 
+// Asker asks the person in front: about host keys and passphrases, and what a
+// task wants to know before it goes on.
+type Asker interface {
+	remote.Asker
+	Ask(ctx context.Context, q ops.Question) (ops.Answer, error)
+}
+
 // Questions puts what only a person can answer into the State, and waits there
 // for the answer: how the console asks about host keys and passphrases.
 type Questions struct {
@@ -19,7 +26,7 @@ type Questions struct {
 	waiting map[string]chan ops.Answer
 }
 
-var _ remote.Asker = (*Questions)(nil)
+var _ Asker = (*Questions)(nil)
 
 // The choices of a host key question; the first is the safe one.
 const (
@@ -62,6 +69,11 @@ func (q *Questions) Passphrase(ctx context.Context, path string, again bool) ([]
 		err = fmt.Errorf("no passphrase was given")
 	}
 	return []byte(a.Text), err
+}
+
+// Ask asks what a task wants to know.
+func (q *Questions) Ask(ctx context.Context, question ops.Question) (ops.Answer, error) {
+	return q.ask(ctx, question)
 }
 
 // Private

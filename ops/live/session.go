@@ -36,6 +36,7 @@ type Options struct {
 	Filter      config.Filter
 	Strict      bool
 	StateDir    string // where journals go; none when empty
+	DataDir     string // where backups go whose store names no path; none when empty
 	// Prebuilt is the version to deploy when none is named, where images are in
 	// the registry already and cannot be built here, as on the demo fleet: every
 	// deploy skips build and push.
@@ -45,8 +46,8 @@ type Options struct {
 	// have it and the output as they are. A console has its screen to lend.
 	Stdin      ops.Stdin
 	Streams    bool
-	Ask        remote.Asker // nil: nobody is there, unless OnScreen
-	OnScreen   bool         // questions go into the State, for a console
+	Ask        Asker // nil: nobody is there, unless OnScreen
+	OnScreen   bool  // questions go into the State, for a console
 	Log        *slog.Logger
 	KnownHosts []string // in place of ssh_config's; for fleets that bring their own
 }
@@ -87,11 +88,12 @@ func ConfigOptions(ctx context.Context, o Options, redactor *secret.Redactor) co
 		Run: func(ctx context.Context, command string) (string, error) {
 			return shell(ctx, o.Dir, command, env.list()...)
 		},
-		Setenv:   env.set,
-		Ruby:     rubyEvaluator(),
-		Git:      func() (config.Git, error) { return git(ctx, o.Dir) },
-		Redactor: redactor,
-		Inline:   vaults(o, redactor, env).Inline,
+		Setenv:    env.set,
+		Ruby:      rubyEvaluator(),
+		Git:       func() (config.Git, error) { return git(ctx, o.Dir) },
+		Redactor:  redactor,
+		Inline:    vaults(o, redactor, env).Inline,
+		BackupDir: backupDir(o.DataDir),
 	}
 }
 
@@ -128,7 +130,9 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	}
 	s.pool = remote.NewPool(ctx, settings, remote.Local{Dir: o.Dir, KnownHosts: o.KnownHosts}, o.Ask, o.Log)
 	s.outside = remote.NewPool(ctx, remote.Settings{}, remote.Local{Dir: o.Dir, KnownHosts: o.KnownHosts}, o.Ask, o.Log)
-	s.World = NewWorld(s.pool, s.outside, NewLocal(o.Dir))
+	home, _ := os.UserHomeDir() // without one, ~ stays as it is
+	s.World = NewWorld(s.pool, s.outside, NewLocal(o.Dir), Backups{Config: cfg, Home: home, Data: backupDir(o.DataDir)})
+	s.World.asker = o.Ask
 	everything, err := cfg.Select(config.Filter{})
 	if err != nil {
 		return nil, err
@@ -194,6 +198,7 @@ type Request struct {
 	Version   string         // --version for this request alone
 	SkipHooks bool
 	Connected bool   // the pre-connect hook has been run for it
+	Agreed    bool   // all its questions are answered with yes
 	Roles     string // as typed, for hooks
 }
 
@@ -261,7 +266,27 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
 		LockHeld: os.Getenv("KAMAL_LOCK") == "true", LockWait: s.options.LockWait, Hooks: s.hooks(),
 		Stdin: s.options.Stdin, Streams: s.options.Streams,
+		Program: s.program(), StateDir: s.options.StateDir, Agreed: req.Agreed, Past: s.past,
 	}, nil
+}
+
+// program is the path under which this program is found again, the one that was
+// typed if it can be: a link outlives the version that it points at. A demo fleet
+// ends with the program, so that nothing is to be started later.
+func (s *Session) program() string {
+	self, err := os.Executable()
+	if err != nil || s.options.Prebuilt != "" {
+		return ""
+	}
+	typed, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return self
+	}
+	typed, err = filepath.Abs(typed)
+	if err != nil || !sameFile(typed, self) {
+		return self
+	}
+	return typed
 }
 
 func (s *Session) connect(host string) watch.Connection { return s.World.Host(host) }
@@ -327,6 +352,15 @@ func whoAmI(ctx context.Context, dir string) identity {
 		me.performer = loginName()
 	}
 	return me
+}
+
+func sameFile(a, b string) bool {
+	first, err := filepath.EvalSymlinks(a)
+	if err != nil {
+		return false
+	}
+	second, err := filepath.EvalSymlinks(b)
+	return err == nil && first == second
 }
 
 func loginName() string {

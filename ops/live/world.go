@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"binnacle/config"
 	"binnacle/ops"
 	"binnacle/ops/command"
 	"binnacle/ops/docker"
@@ -26,6 +27,8 @@ type World struct {
 	pool    *remote.Pool
 	outside *remote.Pool // for machines that deploy.yml's ssh section does not speak of
 	local   *Local
+	stores  *stores
+	asker   Asker // nil: nobody is there
 
 	mu    sync.Mutex
 	hosts map[string]*Host
@@ -34,8 +37,11 @@ type World struct {
 // NewWorld makes a world over this machine and two SSH pools: one for the hosts
 // of deploy.yml, and one for machines that only a URL names, such as a remote
 // builder. Close it before the pools.
-func NewWorld(pool, outside *remote.Pool, local *Local) *World {
-	return &World{pool: pool, outside: outside, local: local, hosts: map[string]*Host{}}
+func NewWorld(pool, outside *remote.Pool, local *Local, backups Backups) *World {
+	return &World{
+		pool: pool, outside: outside, local: local, hosts: map[string]*Host{},
+		stores: &stores{backups: backups, open: map[config.Store]ops.Objects{}},
+	}
 }
 
 // Remote is the server with that name.
@@ -55,6 +61,14 @@ func (w *World) Host(name string) *Host {
 		w.hosts[name] = h
 	}
 	return h
+}
+
+// Ask asks whoever is in front.
+func (w *World) Ask(ctx context.Context, q ops.Question) (ops.Answer, error) {
+	if w.asker == nil {
+		return ops.Answer{}, ops.ErrNobody
+	}
+	return w.asker.Ask(ctx, q)
 }
 
 // Local is this machine.
@@ -78,8 +92,9 @@ func (w *World) Sleep(ctx context.Context, d time.Duration) error {
 // Trips sums what was asked of all hosts over SSH so far.
 func (w *World) Trips() map[string]remote.Stats { return w.pool.Stats() }
 
-// Close ends the connections to the engines.
+// Close ends the connections to the engines and the stores.
 func (w *World) Close() {
+	_ = w.stores.close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, h := range w.hosts {
@@ -106,6 +121,33 @@ func (h *Host) Run(ctx context.Context, line command.Line, sink ops.Sink) error 
 		cmd.Stdin = strings.NewReader(line.Stdin().Reveal())
 	}
 	_, err := h.client.Run(ctx, cmd)
+	var exit *remote.ExitError
+	if errors.As(err, &exit) {
+		return &ops.ExitError{Host: h.name, Code: exit.Code, Signal: exit.Signal, Output: last.text()}
+	}
+	return told(h.name, err)
+}
+
+// Stream runs a Line with bytes going in and out unchanged.
+func (h *Host) Stream(ctx context.Context, line command.Line, stdin io.Reader, stdout io.Writer) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	last := &tail{}
+	cmd := remote.Command{Shell: line.Shell(), Stdin: stdin, Stderr: &stream{kind: ops.Stderr, tail: last}}
+	if !line.Stdin().Empty() {
+		cmd.Stdin = strings.NewReader(line.Stdin().Reveal())
+		if stdin != nil {
+			cmd.Stdin = io.MultiReader(cmd.Stdin, stdin)
+		}
+	}
+	out := &strict{w: stdout, fail: fail}
+	if stdout != nil {
+		cmd.Stdout = out
+	}
+	_, err := h.client.Run(ctx, cmd)
+	if lost := out.failure(); lost != nil {
+		return lost
+	}
 	var exit *remote.ExitError
 	if errors.As(err, &exit) {
 		return &ops.ExitError{Host: h.name, Code: exit.Code, Signal: exit.Signal, Output: last.text()}

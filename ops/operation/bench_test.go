@@ -33,6 +33,8 @@ type bench struct {
 	locks  map[string]string            // host → details; "" for a bare directory
 	routes map[string]map[string]string // host → service → short container id
 	next   int
+	schema *rails     // what migrations find, if anything does
+	store  *ops.Store // of the last task
 }
 
 const demoConfig = `
@@ -208,6 +210,7 @@ func (b *bench) tryPlan(name string, params ...string) (ops.Plan, error) {
 func (b *bench) start(plan ops.Plan, while func(e *ops.Engine, id ops.TaskID)) ops.Task {
 	b.t.Helper()
 	store := ops.NewStore(b.t.Context())
+	b.store = store
 	redactor := new(secret.Redactor)
 	engine := ops.NewEngine(b.world, store, ops.Journals{}, redactor, ops.Identity{User: "ana", Host: "laptop", PID: 7})
 	id := b.in.Holder.Task
@@ -224,6 +227,17 @@ func (b *bench) start(plan ops.Plan, while func(e *ops.Engine, id ops.TaskID)) o
 		b.t.Fatal("the task is not in the state")
 	}
 	return task
+}
+
+// said is what a step of the last task printed.
+func (b *bench) said(step ops.StepID) []string {
+	var out []string
+	for _, l := range b.store.Output(b.in.Holder.Task).Last(step, 1000) {
+		if l.Stream != ops.Ran {
+			out = append(out, l.Text)
+		}
+	}
+	return out
 }
 
 // running lists the names of the containers of a role that run on a host.
@@ -302,7 +316,7 @@ func input(t *testing.T, cfg *config.Config, filter config.Filter) ops.Input {
 		Config: cfg, Selection: sel, App: ops.NewAppID(cfg.Service(), cfg.Destination()), Version: version, Params: ops.Params{},
 		Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Hex: func(n int) string { return strings.Repeat("abcdef0123456789", 4)[:n] },
 		UserName: "Ana", Performer: "ana@example.com", Alive: func(pid int) bool { return pid == 7 },
-		Holder: ops.Holder{Host: "laptop", PID: 7, Task: "01TASK"},
+		Holder: ops.Holder{Host: "laptop", PID: 7, Task: "01TASK"}, Program: "/opt/binnacle",
 	}
 }
 

@@ -12,6 +12,6 @@ func Catalog() ops.Catalog {
 	return slices.Concat(
 		ops.Catalog{Setup(), Deploy(), Redeploy(), Rollback(), Details(), Audit()},
 		appCatalog(), accessoryCatalog(), proxyCatalog(), buildCatalog(), registryCatalog(), pruneCatalog(),
-		lockCatalog(), serverCatalog(), removeCatalog(),
+		lockCatalog(), backupCatalog(), serverCatalog(), migrateCatalog(), removeCatalog(),
 	)
 }

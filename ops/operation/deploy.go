@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 func Deploy() ops.Operation {
 	return ops.Operation{
 		Name: "deploy", Group: "deploy", Summary: "Deploy the app to its servers", Key: "D",
-		Scope: ops.ScopeApp, Risk: ops.Change, Params: buildParams(),
+		Scope: ops.ScopeApp, Risk: ops.Change, Params: deployParams(),
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "deploy")
 			return s.deployPlan(fmt.Sprintf("deploy %s", s.shown()), deployParts{proxy: true, prune: true})
@@ -37,7 +38,7 @@ func Redeploy() ops.Operation {
 func Setup() ops.Operation {
 	return ops.Operation{
 		Name: "setup", Group: "deploy", Summary: "Set up servers and accessories, then deploy",
-		Scope: ops.ScopeApp, Risk: ops.Change, Params: buildParams(),
+		Scope: ops.ScopeApp, Risk: ops.Change, Params: deployParams(),
 		Plan: func(in ops.Input) (ops.Plan, error) {
 			s := newStory(in, "setup")
 			return s.deployPlan(fmt.Sprintf("setup and deploy %s", s.shown()), deployParts{servers: true, proxy: true, prune: true})
@@ -58,6 +59,10 @@ func (s *story) deployPlan(title string, parts deployParts) (ops.Plan, error) {
 	if err := s.needVersion(); err != nil {
 		return ops.Plan{}, err
 	}
+	migrate, migrates, err := s.migrateFirst()
+	if err != nil {
+		return ops.Plan{}, err
+	}
 	image := s.pull()
 	if !s.Params.On("skip-push") {
 		image = ops.InSequence("", "", s.build(command.BuildOptions{NoCache: s.Params.On("no-cache")}), s.pull())
@@ -75,7 +80,7 @@ func (s *story) deployPlan(title string, parts deployParts) (ops.Plan, error) {
 	if parts.servers {
 		under = append(under, s.bootAccessories())
 	}
-	under = append(under, s.stopStale(), s.bootApp())
+	under = append(under, s.stopStale(), migrate, s.bootApp())
 	if parts.prune {
 		under = append(under, s.pruneAll())
 	}
@@ -86,9 +91,29 @@ func (s *story) deployPlan(title string, parts deployParts) (ops.Plan, error) {
 	}
 	nodes := append([]ops.Node{s.secrets(), s.connect()}, before...)
 	plan := s.plan(ops.Change, title, append(nodes, s.locked(under...), after)...)
-	plan.Effects = s.deployEffects(parts)
+	plan.Effects = append(s.deployEffects(parts), migrates...)
 	plan.Locks = true
 	return plan, nil
+}
+
+// migrateFirst is the migration before the first new container; nil when it is
+// not asked for.
+func (s *story) migrateFirst() (ops.Node, []ops.Effect, error) {
+	if !s.Params.On("migrate") {
+		for _, name := range []string{"backup", "without-backup"} {
+			if s.Params.On(name) {
+				return nil, nil, &ops.Error{Summary: "--" + name, Cause: errors.New("it is about the migration"), Hint: "give --migrate as well"}
+			}
+		}
+		return nil, nil, nil
+	}
+	m, err := s.newMigration()
+	if err != nil {
+		return nil, nil, err
+	}
+	m.advice = "nothing was booted, what ran before serves on; fix it, and deploy with --migrate again: what went through is not run twice"
+	nodes, err := m.nodes()
+	return nodes, m.effects(), err
 }
 
 // deployEffects is the blast radius of a deploy.
@@ -160,6 +185,13 @@ func (s *story) shown() string {
 }
 
 // Helpers
+
+// deployParams are the flags of a deploy that may migrate.
+func deployParams() []ops.Param {
+	return slices.Concat(buildParams(), []ops.Param{
+		{Name: "migrate", Kind: ops.Toggle, Usage: "migrate the database before the first new container boots"},
+	}, migrateParams())
+}
 
 func buildParams() []ops.Param {
 	return []ops.Param{

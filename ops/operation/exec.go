@@ -181,6 +181,9 @@ func (x *execution) check(host string) ops.Node {
 	if x.command == "server" || innerShell(x.words) {
 		expanded, escaped = nil, nil
 	}
+	if len(x.spots) > 1 && x.command == "app" && better(x.words) == migrateByTask {
+		x.notes = append(x.notes, fmt.Sprintf("it runs in %d places at once: binnacle %s runs it once, and shows first what is pending", len(x.spots), migrateByTask))
+	}
 	if len(expanded)+len(escaped)+len(x.notes) == 0 {
 		return nil
 	}
@@ -193,7 +196,7 @@ func (x *execution) check(host string) ops.Node {
 			warn(r, n)
 		}
 		for _, name := range escaped {
-			warn(r, escapedNote(name, x.shell))
+			warn(r, escapedNote(name, x.shell)+orBetter(x.words))
 		}
 		if len(expanded) == 0 {
 			return nil
@@ -203,7 +206,7 @@ func (x *execution) check(host string) ops.Node {
 			return nil //nolint:nilerr // only a warning is lost; the command itself tells of a host that cannot be reached
 		}
 		for _, name := range strings.Fields(out) {
-			warn(r, fmt.Sprintf("$%s is not set on %s, whose own shell expands it: for the container's, add --shell", name, host))
+			warn(r, fmt.Sprintf("$%s is not set on %s, whose own shell expands it: for the container's, add --shell", name, host)+orBetter(x.words))
 		}
 		return nil
 	}

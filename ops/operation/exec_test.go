@@ -6,6 +6,7 @@ import (
 
 	"binnacle/config"
 	"binnacle/ops"
+	"binnacle/ops/opstest"
 )
 
 // A command goes to the person's streams or runs as steps, as what they have
@@ -70,6 +71,40 @@ func TestExecRefuses(t *testing.T) {
 	} {
 		if _, err := b.tryPlan("app exec", params...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", params, err, want)
+		}
+	}
+}
+
+// The lines that people know give a warning that says what to type.
+func TestExecWarnsAndNamesTheBetterTask(t *testing.T) {
+	for _, c := range []struct {
+		words string
+		want  []string
+	}{
+		{`pg_dump \$DATABASE_URL > /tmp/backup.sql`, []string{"give --shell, and $DATABASE_URL in single quotes. Or leave it to binnacle backup create"}},
+		{`psql \$DATABASE_URL < /tmp/restore.sql`, []string{"give --shell, and $DATABASE_URL in single quotes. Or leave it to binnacle restore"}},
+		{`pg_dump $DATABASE_URL`, []string{"add --shell. Or leave it to binnacle backup create"}},
+		{`bundle exec rails db:migrate`, []string{"it runs in 3 places at once: binnacle migrate runs it once"}},
+		{`bundle exec rails db:migrate:status`, nil},
+		{`psql \$DATABASE_URL -c 'select 1'`, []string{"give --shell, and $DATABASE_URL in single quotes"}},
+	} {
+		b := newBench(t, demoConfig)
+		b.world.On("*", "echo DATABASE_URL", opstest.Reply{Stdout: "DATABASE_URL\n"})
+		if task := b.start(b.plan("app exec", "CMD", c.words), nil); task.Status != ops.Done {
+			t.Fatalf("%s: %v", c.words, texts(task.Errors))
+		}
+		var warned []string
+		for _, n := range b.store.State().Notices {
+			warned = append(warned, n.Text)
+		}
+		if len(warned) != len(c.want) {
+			t.Errorf("%s: it warns %q, want %q", c.words, warned, c.want)
+			continue
+		}
+		for i, want := range c.want {
+			if !strings.Contains(warned[i], want) {
+				t.Errorf("%s: it warns %q, want %q", c.words, warned[i], want)
+			}
 		}
 	}
 }

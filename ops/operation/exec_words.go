@@ -37,7 +37,28 @@ func variables(words string) (expanded, escaped []string) {
 // innerShell reports a command line that brings a shell of its own.
 func innerShell(words string) bool { return shellCommand.MatchString(words) }
 
+// better is the task that does what a command line does by hand; "" for none.
+func better(words string) string {
+	switch {
+	case byHandDump.MatchString(words):
+		return "backup create"
+	case byHandRestore.MatchString(words):
+		return "restore"
+	case byHandMigration.MatchString(words):
+		return migrateByTask
+	}
+	return ""
+}
+
 // Helpers
+
+const migrateByTask = "migrate"
+
+var (
+	byHandDump      = regexp.MustCompile(`\b(pg_dump|pg_dumpall|mysqldump|mariadb-dump)\b`)
+	byHandRestore   = regexp.MustCompile(`\bpg_restore\b|\b(psql|mysql|mariadb)\b[^|]*<`)
+	byHandMigration = regexp.MustCompile(`\bdb:(migrate|rollback|prepare)(\s|["']|$)`)
+)
 
 var (
 	plainVariable  = regexp.MustCompile(`^\$([A-Z_][A-Z0-9_]*)`)
@@ -84,6 +105,14 @@ func unsetProbe(names []string) command.Line {
 		tests[i] = fmt.Sprintf(`[ "${%s+set}" ] || echo %s`, n, n)
 	}
 	return command.Sh(command.New(strings.Join(tests, "; ")))
+}
+
+// orBetter ends a warning with the task that needs no such command.
+func orBetter(words string) string {
+	if task := better(words); task != "" {
+		return ". Or leave it to binnacle " + task
+	}
+	return ""
 }
 
 func escapedNote(name string, shell bool) string {

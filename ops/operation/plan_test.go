@@ -168,6 +168,8 @@ func paramsFor(cfg *config.Config, op ops.Operation) ops.Params {
 		switch {
 		case p.Default != "":
 			out[p.Name] = p.Default
+		case p.Required && op.Group == "backup" && p.Name == "NAME":
+			out[p.Name] = cfg.Backups()[0].Name
 		case p.Required && p.Kind == ops.Text && strings.EqualFold(p.Name, "name"):
 			out[p.Name] = cfg.Accessories()[0].Name()
 		case p.Required && p.Name == "SUBCOMMAND":

@@ -55,9 +55,8 @@ func (s *story) needVersion() error {
 }
 
 func (s *story) plan(risk ops.Risk, title string, nodes ...ops.Node) ops.Plan {
-	name := strings.TrimSpace(s.command + " " + s.subcommand)
 	plan := ops.Plan{
-		Operation: name, Title: s.title(title), App: s.App, Version: s.version, Risk: risk,
+		Operation: s.typed(), Title: s.title(title), App: s.App, Version: s.version, Risk: risk,
 		Root: ops.InSequence("", "", present(nodes)...),
 	}
 	if hook := s.hook(preConnect, s.sel.Hosts()); hook != nil && s.connects(plan) {
@@ -72,6 +71,9 @@ func (s *story) connects(plan ops.Plan) bool {
 	hooked := slices.ContainsFunc(plan.Steps(), func(step *ops.Step) bool { return step.ID == preConnect })
 	return !hooked && !s.Connected && len(plan.Hosts()) > 0
 }
+
+// typed is the name of the operation.
+func (s *story) typed() string { return strings.TrimSpace(s.command + " " + s.subcommand) }
 
 func (s *story) title(what string) string {
 	if d := s.cfg.Destination(); d != "" {

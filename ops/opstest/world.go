@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ type Reply struct {
 	Do     func(ctx context.Context) error // runs before the answer
 	// Answer takes the command and makes the answer, in place of the rest.
 	Answer func(ctx context.Context, what string) (stdout string, err error)
+	// Stream takes the bytes that go in, nil for none, and makes those that come
+	// out, in place of the rest.
+	Stream func(ctx context.Context, what string, stdin io.Reader, stdout io.Writer) error
 }
 
 type rule struct {
@@ -43,9 +47,10 @@ type rule struct {
 
 // LocalRun is a command that ran on the local machine.
 type LocalRun struct {
-	What string
-	Dir  string
-	Env  map[string]secret.Value
+	What  string
+	Dir   string
+	Env   map[string]secret.Value
+	Stdin secret.Value
 }
 
 // World records and answers. The zero World answers everything with success
@@ -61,8 +66,11 @@ type World struct {
 	before  func(ctx context.Context, c Call) error
 	after   func(ctx context.Context, c Call) error
 	locally []LocalRun
+	stores  map[string]*Objects
 	Present map[string]bool   // local files that exist
 	Sources map[string]string // local files with content
+	// Person answers questions; nil: nobody is there.
+	Person func(q ops.Question) ops.Answer
 }
 
 // New returns a world whose clock starts at a fixed time.
@@ -131,6 +139,14 @@ func (w *World) Engine(host string) *Engine {
 		w.engines[host] = e
 	}
 	return e
+}
+
+// Ask asks the Person.
+func (w *World) Ask(ctx context.Context, q ops.Question) (ops.Answer, error) {
+	if w.Person == nil {
+		return ops.Answer{}, ops.ErrNobody
+	}
+	return w.Person(q), ctx.Err()
 }
 
 // Remote is a server of this world.
@@ -239,6 +255,32 @@ func (r *remote) Run(ctx context.Context, line command.Line, sink ops.Sink) erro
 	return r.world.run(ctx, r.host, line, sink)
 }
 
+// Stream answers as Run does, unless the rule has a Stream of its own; what it is
+// fed is read to its end.
+func (r *remote) Stream(ctx context.Context, line command.Line, stdin io.Reader, stdout io.Writer) error {
+	if stdin == nil {
+		stdin = strings.NewReader("")
+	}
+	if stdout == nil {
+		stdout = io.Discard
+	}
+	reply, err := r.world.ask(ctx, r.host, line.String())
+	switch {
+	case err != nil:
+		return err
+	case reply.Stream != nil:
+		err = reply.Stream(ctx, line.String(), stdin, stdout)
+	default:
+		if _, err = io.Copy(io.Discard, stdin); err == nil {
+			_, err = io.WriteString(stdout, reply.Stdout)
+		}
+	}
+	if err == nil {
+		err = r.world.late(ctx, r.host, line.String())
+	}
+	return err
+}
+
 func (r *remote) Upload(ctx context.Context, f ops.File) error {
 	_, err := r.world.ask(ctx, r.host, "upload "+f.Path)
 	if err != nil {
@@ -277,7 +319,7 @@ type local struct{ world *World }
 
 func (l *local) Run(ctx context.Context, line command.Line, dir string, env map[string]secret.Value, sink ops.Sink) error {
 	l.world.mu.Lock()
-	l.world.locally = append(l.world.locally, LocalRun{What: line.String(), Dir: dir, Env: env})
+	l.world.locally = append(l.world.locally, LocalRun{What: line.String(), Dir: dir, Env: env, Stdin: line.Stdin()})
 	l.world.mu.Unlock()
 	return l.world.run(ctx, "", line, sink)
 }

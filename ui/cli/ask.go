@@ -11,13 +11,15 @@ import (
 
 	"golang.org/x/term"
 
+	"binnacle/ops"
+	"binnacle/ops/live"
 	"binnacle/ops/remote"
 )
 
 // prompt asks the person at the terminal about host keys and passphrases.
 type prompt struct{ program Program }
 
-var _ remote.Asker = (*prompt)(nil)
+var _ live.Asker = (*prompt)(nil)
 
 // TrustHostKey shows a fingerprint and wants "yes" in full, as ssh does.
 func (q *prompt) TrustHostKey(ctx context.Context, key remote.HostKey) (bool, error) {
@@ -41,6 +43,24 @@ func (q *prompt) Passphrase(_ context.Context, path string, again bool) ([]byte,
 	typed, err := term.ReadPassword(int(file.Fd()))
 	_, _ = fmt.Fprintln(q.program.Stderr)
 	return typed, err
+}
+
+// Ask asks what a task wants to know before it goes on: which of two choices, the
+// first of which is the safe one.
+func (q *prompt) Ask(ctx context.Context, question ops.Question) (ops.Answer, error) {
+	_, _ = fmt.Fprintln(q.program.Stderr, question.Title)
+	for _, l := range question.Lines {
+		_, _ = fmt.Fprintln(q.program.Stderr, "  "+l)
+	}
+	safe, other := question.Choices[0], question.Choices[len(question.Choices)-1]
+	yes, err := q.program.confirm(ctx, other+"?")
+	switch {
+	case errors.Is(err, io.EOF):
+		return ops.Answer{}, ops.ErrNobody
+	case yes:
+		return ops.Answer{Choice: other, Given: true}, nil
+	}
+	return ops.Answer{Choice: safe, Given: true}, err
 }
 
 // confirm asks a yes-or-no question. Only y is yes, as with Kamal.

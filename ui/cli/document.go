@@ -24,6 +24,7 @@ type appJSON struct {
 	Repository  string          `json:"repository"`
 	Roles       []roleJSON      `json:"roles"`
 	Accessories []accessoryJSON `json:"accessories"`
+	Backups     []ops.Backed    `json:"backups,omitempty"`
 	Versions    map[string]int  `json:"versions"`
 	Rollback    []targetJSON    `json:"rollback"`
 	Lock        lockJSON        `json:"lock"`
@@ -170,7 +171,7 @@ func stateDocument(state *ops.State, now time.Time) statusJSON {
 func appDocument(fleet ops.Fleet, a ops.App) appJSON {
 	doc := appJSON{
 		App: a.ID, Service: a.Service, Destination: a.Destination, PrimaryHost: a.PrimaryHost, Repository: a.Repository,
-		Versions: fleet.Versions(a.ID), Roles: []roleJSON{}, Accessories: []accessoryJSON{}, Rollback: []targetJSON{},
+		Versions: fleet.Versions(a.ID), Roles: []roleJSON{}, Accessories: []accessoryJSON{}, Rollback: []targetJSON{}, Backups: a.Backups,
 		Lock: lockJSON{
 			Held: a.Lock.Held, Host: a.Lock.Host, By: a.Lock.By, At: given(a.Lock.At), Version: a.Lock.Version,
 			Message: a.Lock.Message, Task: a.Lock.HolderTask, Bare: a.Lock.Bare, SeenAt: given(a.Lock.SeenAt),

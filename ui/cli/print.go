@@ -26,6 +26,7 @@ type printer struct {
 	began    time.Time
 	trips    func() string
 	inOrder  inOrder
+	progress *progress // nil: says nothing before a step has ended
 	// spoken tells whether a hook's output is shown by itself: hooks_output.
 	spoken func(hook string) bool
 }
@@ -34,7 +35,7 @@ func (p Program) printer(f *flags, plan ops.Plan, s *live.Session) *printer {
 	pr := &printer{
 		out: p.Stdout, err: p.Stderr, plan: plan, json: f.json, verbose: f.verbose, quiet: f.quiet,
 		titles: map[ops.StepID]ops.StepInfo{}, started: map[ops.StepID]time.Time{}, notes: map[ops.StepID]string{},
-		trips:  func() string { return trips(s) },
+		trips: func() string { return trips(s) }, progress: newProgress(),
 		spoken: func(hook string) bool { return s.Config.HooksOutput(hook) == "verbose" },
 	}
 	if plan.Attach != nil && !f.verbose {
@@ -99,10 +100,12 @@ func (p *printer) print(e ops.Event) {
 		p.say("%s", e.Title)
 	case ops.StepStarted:
 		p.started[e.Step] = e.At
+	case ops.StepProgressed:
+		p.progressed(e)
 	case ops.StepNoted:
 		p.notes[e.Step] = e.Note
 	case ops.LineWritten:
-		if p.verbose || p.hookSpeaks(e) {
+		if p.verbose || p.hookSpeaks(e) || p.aloud(e) {
 			p.line(e)
 		}
 	case ops.ResultWritten:
@@ -148,6 +151,25 @@ func (p *printer) hookSpeaks(e ops.LineWritten) bool {
 	}
 	hook, ok := strings.CutPrefix(p.titles[e.Step].Title, "hook ")
 	return ok && p.spoken(hook)
+}
+
+// aloud tells whether a line is what somebody waits for.
+func (p *printer) aloud(e ops.LineWritten) bool {
+	return !p.quiet && e.Stream != ops.Ran && p.titles[e.Step].Aloud
+}
+
+func (p *printer) progressed(e ops.StepProgressed) {
+	if p.progress == nil || p.quiet {
+		return
+	}
+	out := p.aside()
+	if p.plan.Risk == ops.Read {
+		out = p.err // what was asked for stands alone
+	}
+	if words := p.progress.words(e, p.started[e.Step]); words != "" {
+		info := p.titles[e.Step]
+		_, _ = fmt.Fprintf(out, "  %s %-8s %s  %s\n", mark(ops.Running), hostOr(info.Host), p.name(info), words)
+	}
 }
 
 func (p *printer) line(e ops.LineWritten) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 
 	"binnacle/ops"
@@ -23,9 +24,10 @@ type readJSON struct {
 }
 
 type resultJSON struct {
-	Step ops.StepID `json:"step"`
-	Host string     `json:"host,omitempty"`
-	Text string     `json:"text"`
+	Step ops.StepID      `json:"step"`
+	Host string          `json:"host,omitempty"`
+	Text string          `json:"text"`
+	Data json.RawMessage `json:"data,omitempty"`
 }
 
 func newReadDocument(plan ops.Plan) *readJSON {
@@ -46,7 +48,7 @@ func (doc *readJSON) add(e ops.Event) {
 	}
 	switch e := e.(type) {
 	case ops.ResultWritten:
-		doc.Results = append(doc.Results, resultJSON{Step: e.Step, Host: e.Host, Text: e.Text})
+		doc.Results = append(doc.Results, resultJSON{Step: e.Step, Host: e.Host, Text: e.Text, Data: e.Data})
 	case ops.TaskFinished:
 		doc.Task, doc.Status = e.Task, e.Status
 		doc.Errors = append(doc.Errors, rec.Errors...)

@@ -26,6 +26,7 @@ type Program struct {
 	Version  string // of Binnacle
 	Dir      string // the project's folder; the working folder when empty
 	StateDir string // where journals go
+	DataDir  string // where backups go whose store names no path
 	Prebuilt string // the version to deploy when none is named, on a fleet whose images are there already
 	Stdin    io.Reader
 	Stdout   io.Writer
@@ -149,7 +150,7 @@ func (f *flags) bind(root *cobra.Command) {
 
 func (p Program) options(f *flags) live.Options {
 	o := live.Options{
-		Dir: p.Dir, File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir,
+		Dir: p.Dir, File: f.file, Destination: f.destination, Version: f.version, Strict: f.strict, StateDir: p.StateDir, DataDir: p.DataDir,
 		Filter: f.filter(), Prebuilt: p.Prebuilt, Stdin: stdinOf(p.Stdin), Streams: !f.json, LockWait: f.wait(),
 	}
 	if p.Terminal && !f.json {
@@ -302,6 +303,8 @@ func groupHelp(word string) string {
 		return "Databases and other services beside the app"
 	case "app":
 		return "The app's containers"
+	case "backup":
+		return "Backups of databases and folders"
 	case "build":
 		return "The app's image"
 	case "lock":

@@ -39,8 +39,11 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 	if op.Observe {
 		s.Observe(ctx)
 	}
+	if op.Stores {
+		s.ObserveBackups(ctx)
+	}
 	id, plan, err := s.Plan(live.Request{
-		Operation: op, Params: params, SkipHooks: f.skipHooks, Roles: f.roles, Connected: connected,
+		Operation: op, Params: params, SkipHooks: f.skipHooks, Roles: f.roles, Connected: connected, Agreed: f.yes,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -30,7 +31,10 @@ func (p Program) status(ctx context.Context, f *flags) error {
 	if err := p.look(ctx, f, s, "status"); err != nil {
 		return err
 	}
+	var stores sync.WaitGroup
+	stores.Go(func() { s.ObserveBackups(ctx) })
 	s.Observe(ctx)
+	stores.Wait()
 	state := s.Store.State()
 	if f.json {
 		err = p.writeJSON(stateDocument(state, s.World.Now()))
@@ -46,6 +50,29 @@ func (p Program) status(ctx context.Context, f *flags) error {
 		}
 	}
 	return nil
+}
+
+// printBackups tells the newest backup of each thing, and what is wrong with it.
+func (p Program) printBackups(all []ops.Backed) {
+	if len(all) == 0 {
+		return
+	}
+	w := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "BACKUP\tNEWEST\tTRUST\tSTORE\tALARM")
+	for _, b := range all {
+		at := "never"
+		if newest, ok := b.Newest(); ok {
+			at = newest.At.UTC().Format(time.RFC3339)
+		} else if len(b.Kept) > 0 {
+			at = "none is good"
+		}
+		trust := fmt.Sprintf("%d/8 %s", b.Rung, b.Rung)
+		if b.Problem != "" {
+			at, trust = "unknown", "unknown: "+b.Problem
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Name, at, trust, b.Store, b.Alarm)
+	}
+	_ = w.Flush()
 }
 
 func (p Program) printStatus(state *ops.State, id ops.AppID) {
@@ -74,6 +101,7 @@ func (p Program) printStatus(state *ops.State, id ops.AppID) {
 		}
 	}
 	_ = w.Flush()
+	p.printBackups(app.Backups)
 	lock := "free"
 	if app.Lock.Held {
 		lock = fmt.Sprintf("held by %s since %s (%s): %s", app.Lock.By, app.Lock.At.UTC().Format(time.RFC3339), app.Lock.Liveness, app.Lock.Message)

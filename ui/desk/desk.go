@@ -62,6 +62,7 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 		s.Store.Emit(ops.Noticed{At: s.World.Now(), Text: w.String()})
 	}
 	reading, stop := context.WithCancel(ctx)
+	again := make(chan struct{}, 1)
 	ready := make(chan struct{})
 	d := &Desk{watcher: s.Watch(ctx), follower: s.FollowLogs(ctx, ready), stop: stop}
 	d.work.Go(func() {
@@ -69,6 +70,7 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 			s.Store.Emit(e)
 		}
 	})
+	d.work.Go(func() { s.WatchBackups(reading, again) })
 	d.work.Go(func() {
 		defer close(ready)
 		knowSecrets(reading, s)
@@ -76,7 +78,13 @@ func Open(ctx context.Context, s *live.Session) *Desk {
 	d.Options = ui.Options{
 		Source: s.Store, Driver: &driver{ctx: context.WithoutCancel(ctx), session: s}, Catalog: operation.Catalog(), App: s.App,
 		Panes:   []kit.Pane{pane.NewLogs(d.follower), pane.NewTask(s.Store)},
-		Changed: d.follower.Dirty(), Refresh: func() { d.watcher.Refresh() },
+		Changed: d.follower.Dirty(), Refresh: func() {
+			d.watcher.Refresh()
+			select {
+			case again <- struct{}{}:
+			default:
+			}
+		},
 		Look: func(host string) { d.watcher.Focus(host) },
 	}
 	for _, a := range s.Config.Aliases() {

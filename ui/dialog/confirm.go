@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // Confirm shows what a plan will touch and starts on Cancel. Where data can be
-// lost the destination has to be typed.
+// lost a word has to be typed: the plan's own, or the destination.
 type Confirm struct {
 	card
 	task    ops.TaskID
@@ -36,11 +37,9 @@ func NewConfirm(task ops.TaskID, plan ops.Plan, run kit.Run, options bool) *Conf
 	if plan.Risk >= ops.Disrupt {
 		d.tone = theme.Bad
 	}
-	if plan.Risk == ops.DataLoss {
-		d.word = plan.App.Destination()
-		if d.word == "" {
-			d.word = plan.App.Service()
-		}
+	d.word = plan.Confirm
+	if plan.Risk == ops.DataLoss && d.word == "" {
+		d.word = cmp.Or(plan.App.Destination(), plan.App.Service())
 	}
 	d.arm()
 	return d

@@ -135,6 +135,9 @@ func TestMeasures(t *testing.T) {
 		{kit.Took(400 * time.Millisecond), "0.4 s"}, {kit.Took(72 * time.Second), "1 m 12 s"}, {kit.Took(125 * time.Minute), "2 h 05 m"}, {kit.Took(59 * time.Second), "59 s"},
 		{kit.Bytes(212 << 20), "212M"}, {kit.Bytes(12 << 28), "3.0G"}, {kit.Bytes(512), "512B"}, {kit.Bytes(1023 << 20), "1.0G"},
 		{kit.Percent(1, 0), ""}, {kit.Percent(88, 100), "88%"}, {kit.Plural(1, "host"), "1 host"}, {kit.Plural(0, "host"), "0 hosts"},
+		{kit.Count(0), "0"}, {kit.Count(9999), "9999"}, {kit.Count(12_449), "12.4k"}, {kit.Count(999_499), "999k"}, {kit.Count(999_500), "1.0M"}, {kit.Count(5_991_862_000), "6.0G"},
+		{kit.About(0), "1 s"}, {kit.About(9400 * time.Millisecond), "9 s"}, {kit.About(42 * time.Second), "40 s"}, {kit.About(98 * time.Second), "1 m 40 s"},
+		{kit.About(25 * time.Minute), "25 m"}, {kit.About(127 * time.Minute), "2 h 05 m"},
 		{kit.Version("9f31c2e8a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5"), "9f31c2e"}, {kit.Version("9f31c2e8a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5_uncommitted_ab12"), "9f31c2e+"},
 		{kit.Version("v2"), "v2"}, {kit.Version("a-release-name-that-is-longer-than-forty-characters"), "a-release-name-that-is-longer-than-forty-characters"},
 	} {

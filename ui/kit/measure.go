@@ -33,6 +33,22 @@ func Took(d time.Duration) string {
 	return fmt.Sprintf("%d h %02d m", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// About writes an estimate without digits that it cannot vouch for: "40 s",
+// "2 m 30 s", "1 h 05 m".
+func About(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%d s", max(int(d.Round(time.Second).Seconds()), 1))
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Round(5*time.Second).Seconds()))
+	case d < 10*time.Minute:
+		return Took(d.Round(10 * time.Second))
+	case d < time.Hour:
+		return fmt.Sprintf("%d m", int(d.Round(time.Minute).Minutes()))
+	}
+	return Took(d.Round(5 * time.Minute))
+}
+
 // Bytes writes a size in three or four cells, powers of 1024: "212M", "1.2G".
 func Bytes(n int64) string {
 	if n < 1024 {
@@ -45,6 +61,23 @@ func Bytes(n int64) string {
 		i++
 	}
 	if f < 9.95 && i > 1 {
+		return fmt.Sprintf("%.1f%c", f, units[i])
+	}
+	return fmt.Sprintf("%.0f%c", f, units[i])
+}
+
+// Count writes a number in at most five cells: "9400", "12.4k", "1.2M".
+func Count(n int64) string {
+	if n < 10_000 {
+		return fmt.Sprint(n)
+	}
+	f, units := float64(n)/1000, "kMGTPE"
+	i := 0
+	for f >= 999.5 && i < len(units)-1 {
+		f /= 1000
+		i++
+	}
+	if f < 99.95 {
 		return fmt.Sprintf("%.1f%c", f, units[i])
 	}
 	return fmt.Sprintf("%.0f%c", f, units[i])

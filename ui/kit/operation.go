@@ -1,6 +1,10 @@
 package kit
 
-import "binnacle/ops"
+import (
+	"strings"
+
+	"binnacle/ops"
+)
 
 // VersionParam is the name under which an operation's version goes into
 // Run.Params: that of its own parameter, or "version" for the operations that
@@ -23,6 +27,24 @@ func AccessoryParam(op ops.Operation) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// BackupParams are the names under which an operation on backups takes what was
+// backed up and which backup of it, each "" where it takes none; false for every
+// other operation.
+func BackupParams(op ops.Operation) (name, id string, ok bool) {
+	if op.Name != "restore" && !strings.HasPrefix(op.Name, "backup ") {
+		return "", "", false
+	}
+	for _, p := range op.Params {
+		switch p.Name {
+		case "NAME":
+			name = p.Name
+		case "ID":
+			id = p.Name
+		}
+	}
+	return name, id, true
 }
 
 // Narrows reports an operation that can be narrowed to some roles and hosts.

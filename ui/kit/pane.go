@@ -54,6 +54,7 @@ const (
 	Task        PaneID = "task"    // one task: steps, output; Scene.Task says which
 	Details     PaneID = "details" // everything known of Scene.Target
 	Notices     PaneID = "notices"
+	Backups     PaneID = "backups" // what is kept of the app, or of what Scene.Target.Backup names
 )
 
 // Pane is one rectangle of the console.
@@ -124,6 +125,8 @@ type Target struct {
 	Role      string
 	Container string // full id, together with Host
 	Accessory string
+	Backup    string // name of what is backed up
+	Kept      string // id of one backup of it
 	Task      ops.TaskID
 }
 

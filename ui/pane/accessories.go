@@ -1,6 +1,7 @@
 package pane
 
 import (
+	"cmp"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -26,6 +27,7 @@ type Accessories struct {
 	hosts  int
 	image  int
 	state  int
+	backup widget.Column
 	domain string
 }
 
@@ -37,6 +39,8 @@ type moored struct {
 	image     string
 	container ops.Container // zero when there is none
 	host      ops.Host
+	backed    ops.Backed
+	isBacked  bool
 }
 
 // NewAccessories makes the pane.
@@ -48,6 +52,11 @@ func (p *Accessories) Spec() kit.Spec {
 		{ID: "accessories.details", Keys: []string{"d"}, Help: "details", Long: "everything known of the accessory", Pane: kit.Accessories, Footer: 2},
 		{ID: "accessories.logs", Keys: []string{"l"}, Help: "logs", Long: "logs of the accessory", Pane: kit.Accessories, Footer: 3},
 		{ID: "accessories.shell", Keys: []string{"s", "E"}, Help: "shell", Long: "a shell in the accessory's container", Pane: kit.Accessories, Footer: 4},
+		{ID: "accessories.backups", Keys: []string{"b"}, Help: "backups", Long: "what is kept of the accessory", Pane: kit.Accessories, Footer: 4},
+		{ID: "accessories.create", Keys: []string{"B"}, Help: "back up", Long: "back the accessory up now", Pane: kit.Accessories, Operation: "backup create", Changes: true, Footer: 4},
+		{ID: "accessories.restore", Keys: []string{"X"}, Help: "restore", Long: "restore one of its backups", Pane: kit.Accessories, Operation: "restore", Changes: true, Danger: true, Footer: 5},
+		{ID: "accessories.verify", Keys: []string{"V"}, Help: "verify", Long: "read its newest backup back and check every byte", Pane: kit.Accessories, Operation: "backup verify"},
+		{ID: "accessories.drill", Keys: []string{"A"}, Help: "drill", Long: "restore its newest backup into a throwaway container", Pane: kit.Accessories, Operation: "backup drill", Changes: true},
 		{ID: "accessories.restart", Keys: []string{"T"}, Help: "restart", Long: "restart the accessory on its hosts", Pane: kit.Accessories, Operation: "accessory restart", Changes: true, Danger: true},
 	}}
 }
@@ -62,10 +71,11 @@ func (p *Accessories) Sync(scene kit.Scene) {
 	p.kept = make([]berth, 0, len(p.all))
 	for _, b := range p.all {
 		m := p.at[b]
-		if scene.Filter.Match(joinWords(b.name, b.host, m.image, m.container.State, m.container.Health)) {
+		if scene.Filter.Match(joinWords(b.name, b.host, m.image, m.container.State, m.container.Health, backupWords(&m.backed, scene.Now))) {
 			p.kept = append(p.kept, b)
 		}
 	}
+	p.measure()
 	p.fit(p.columns(), p.kept, p.row)
 	p.head.Shown = len(p.kept)
 }
@@ -93,6 +103,8 @@ func (p *Accessories) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
 		return kit.Open{View: kit.Details, Target: p.target(b)}, nil
 	case "accessories.logs":
 		return kit.Open{View: kit.Logs, Target: p.target(b)}, nil
+	case "accessories.backups":
+		return kit.Open{View: kit.Backups, Target: p.target(b)}, nil
 	case "accessories.shell":
 		if p.at[b].container.ID == "" {
 			return kit.Tell{Text: b.name + " has no container on " + b.host, Err: true}, nil
@@ -126,6 +138,7 @@ func (p *Accessories) index(fleet ops.Fleet, app ops.AppID) {
 			b := berth{name: acc.Name, host: name}
 			m := moored{image: acc.Image}
 			m.host, _ = fleet.Host(name)
+			m.backed, m.isBacked = backedOn(&a, acc.Name, name)
 			for _, c := range m.host.Containers {
 				if c.Kind == ops.KindAccessory && c.App == app && c.Accessory == acc.Name {
 					m.container = c
@@ -148,19 +161,55 @@ func (p *Accessories) count(m moored) {
 	case c.State != "running", c.Health == "unhealthy":
 		p.head.Bad++
 	}
+	if m.backed.Alarm != "" || m.backed.Problem != "" {
+		p.head.Warn++
+	}
+}
+
+// wordsFrom is the width from which a backup's rung is a word at least, whatever
+// other column has to go for it.
+const wordsFrom = 48
+
+// measure is the column of backups, none where nothing is known.
+func (p *Accessories) measure() {
+	p.backup = widget.Column{Title: "BACKUP", Drop: 1}
+	for _, b := range p.all {
+		c := p.backed(b)
+		least := cmp.Or(c.Shorter[1], c.Text)
+		if p.scene.Width >= wordsFrom {
+			least = cmp.Or(c.Shorter[0], c.Text)
+		}
+		p.backup.Min, p.backup.Max = max(p.backup.Min, kit.Width(least)), max(p.backup.Max, kit.Width(c.Text))
+	}
+}
+
+func (p *Accessories) backed(b berth) widget.Cell {
+	m := p.at[b]
+	if !m.isBacked {
+		return widget.Cell{}
+	}
+	return backupCell(&m.backed, p.scene.Now, p.scene.Theme)
 }
 
 func (p *Accessories) columns() []widget.Column {
-	return []widget.Column{
+	health := 6
+	if p.backup.Min > 0 {
+		health = 7 // the mark in front tells of it too
+	}
+	columns := []widget.Column{
 		{Title: "NAME", Min: min(p.names, 8), Max: min(p.names, 20)},
 		{Title: "HOST", Min: min(p.hosts, 8), Max: min(p.hosts, 40)},
 		{Title: "IMAGE", Min: min(p.image, 10), Max: min(p.image, 28), Drop: 2},
 		{Title: "STATE", Min: min(p.state, 9), Max: min(p.state, 16)},
-		{Title: "HEALTH", Min: 8, Drop: 6},
+		{Title: "HEALTH", Min: 8, Drop: health},
 		{Title: "CPU", Min: 4, Right: true, Drop: 5},
 		{Title: "MEM", Min: 4, Right: true, Drop: 4},
 		{Title: "UP", Min: 4, Right: true, Drop: 3},
 	}
+	if p.backup.Min > 0 {
+		columns = append(columns, p.backup)
+	}
+	return columns
 }
 
 func (p *Accessories) row(b berth) widget.Row {
@@ -179,21 +228,36 @@ func (p *Accessories) row(b berth) widget.Row {
 	case stale(m.host):
 		return widget.Row{
 			Mark: widget.Cell{Text: th.Unknown, Tone: theme.Warn}, Cells: cells, RestFrom: 3,
-			Rest: widget.Cell{Text: since(m.host, p.scene.Now), Tone: theme.Warn},
+			Rest: p.instead(since(m.host, p.scene.Now), m, theme.Warn),
 		}
 	case c.ID == "":
 		return widget.Row{
 			Mark: widget.Cell{Text: th.Lost, Tone: theme.Bad}, Cells: cells, RestFrom: 3,
-			Rest: widget.Cell{Text: "no container", Tone: theme.Bad},
+			Rest: p.instead("no container", m, theme.Bad),
 		}
 	}
 	return widget.Row{Mark: containerMark(c, th), Cells: append(cells,
 		containerState(c), containerHealth(c, &m.host, th), cpuCell(c, th), memoryCell(c, th), uptimeCell(c, p.scene.Now, th),
+		p.backed(b),
 	)}
 }
 
+// instead says why there is nothing else to see of an accessory, and, where there
+// is room, what could be restored.
+func (p *Accessories) instead(why string, m moored, tone theme.Tone) widget.Cell {
+	words := backupWords(&m.backed, p.scene.Now)
+	if words == "" {
+		return widget.Cell{Text: why, Tone: tone}
+	}
+	return widget.Cell{Text: why + " " + p.scene.Theme.Dot + " " + words, Tone: tone, Shorter: [2]string{why}}
+}
+
 func (p *Accessories) target(b berth) kit.Target {
-	return kit.Target{App: p.scene.App, Host: b.host, Accessory: b.name, Container: p.at[b].container.ID}
+	t := kit.Target{App: p.scene.App, Host: b.host, Accessory: b.name, Container: p.at[b].container.ID, Backup: b.name}
+	if m := p.at[b]; m.isBacked {
+		t.Backup = m.backed.Name
+	}
+	return t
 }
 
 func (p *Accessories) marked() []kit.Target {

@@ -111,6 +111,10 @@ type sheet struct {
 
 func (s *sheet) fill() (title, name string) {
 	fleet, t := s.scene.State.Fleet, s.scene.Target
+	app, _ := fleet.App(s.scene.App)
+	if t.Kept != "" {
+		return s.fromStore(&app, t)
+	}
 	h, known := fleet.Host(t.Host)
 	if !known {
 		s.text(theme.Dim, "point at a host, container or accessory first")
@@ -119,10 +123,13 @@ func (s *sheet) fill() (title, name string) {
 	if t.Container != "" {
 		if c, ok := fleet.Container(t.Key()); ok {
 			s.container(c, h)
+			s.accessory(&app, t)
+			s.labels(c)
 			return c.Name, c.Name
 		}
 		s.text(theme.Warn, "this container is gone; its host shows what runs now")
 	}
+	s.accessory(&app, t)
 	s.host(h)
 	return h.Name, h.Name
 }
@@ -201,6 +208,9 @@ func (s *sheet) container(c ops.Container, h ops.Host) {
 	if r, ok := routeTo(c, &h); ok {
 		s.toned("serves", joinWords(r.Service, routeText(r, s.scene.Theme)), theme.Good)
 	}
+}
+
+func (s *sheet) labels(c ops.Container) {
 	if len(c.Labels) > 0 {
 		s.section("Labels")
 		for _, k := range slices.Sorted(maps.Keys(c.Labels)) {

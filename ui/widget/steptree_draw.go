@@ -96,7 +96,7 @@ func (t *StepTree) facts(r stepRow) []Cell {
 	case s.Status == ops.Failed && len(s.Errors) > 0:
 		out = append(out, Cell{Text: kit.Clean(errorLine(s.Errors[0])), Tone: theme.Bad})
 	case s.Status == ops.Running:
-		out = append(out, progressCells(s.Progress, t.frame.Theme)...)
+		out = append(out, progressCells(s.Progress, s.Elapsed(t.frame.Now), t.frame.Theme)...)
 	case s.Status == ops.Done && s.Progress.Unit == bytesUnit && s.Progress.Done > 0:
 		out = append(out, Cell{Text: kit.Bytes(s.Progress.Done), Tone: theme.Dim})
 	case s.Status != ops.Done:
@@ -126,7 +126,7 @@ func (t *StepTree) groupFacts(s *ops.StepState, n stepNode) []Cell {
 		out = append(out, Cell{Text: kit.Plural(c.total, t.memberWord(n)), Tone: theme.Dim})
 	}
 	if s.Status == ops.Running {
-		out = append(out, progressCells(t.together(n), t.frame.Theme)...)
+		out = append(out, progressCells(t.together(n), s.Elapsed(t.frame.Now), t.frame.Theme)...)
 	}
 	if s.Status == ops.Cancelled {
 		out = append(out, Cell{Text: stepWord(s), Tone: theme.Warn})
@@ -135,10 +135,10 @@ func (t *StepTree) groupFacts(s *ops.StepState, n stepNode) []Cell {
 }
 
 // together adds up the bytes of a group's members; the total is known only
-// when every member's is.
+// when every member's is, and so is what is usual.
 func (t *StepTree) together(n stepNode) ops.Progress {
 	sum := ops.Progress{Unit: bytesUnit}
-	known := true
+	known, usual := true, true
 	for _, k := range n.kids {
 		p := t.frame.Task.Steps[k].Progress
 		if p.Unit != bytesUnit && p != (ops.Progress{}) {
@@ -147,9 +147,14 @@ func (t *StepTree) together(n stepNode) ops.Progress {
 		known = known && p.Total > 0
 		sum.Done += p.Done
 		sum.Total += p.Total
+		usual = usual && p.Usual > 0
+		sum.Usual += p.Usual
 	}
 	if !known {
 		sum.Total = 0
+	}
+	if !usual {
+		sum.Usual = 0
 	}
 	return sum
 }
@@ -257,8 +262,9 @@ func (c stepCounts) words() string {
 	return strings.Join(parts, ", ")
 }
 
-// progressCells show a progress as it was counted: a bar needs a total.
-func progressCells(p ops.Progress, th theme.Theme) []Cell {
+// progressCells show a progress as it was counted: a bar needs a total. Bytes
+// come with their rate, and with the time left where there is anything to tell it by.
+func progressCells(p ops.Progress, elapsed time.Duration, th theme.Theme) []Cell {
 	var out []Cell
 	switch {
 	case p.Total > 0:
@@ -267,10 +273,26 @@ func progressCells(p ops.Progress, th theme.Theme) []Cell {
 	case p.Done > 0:
 		out = append(out, Cell{Text: amount(p.Done, p.Unit) + unitWord(p.Unit), Tone: theme.Text})
 	}
+	if pace := paceWords(p, elapsed, th); pace != "" {
+		out = append(out, Cell{Text: pace, Tone: theme.Dim})
+	}
 	if p.Text != "" {
 		out = append(out, Cell{Text: kit.Clean(p.Text), Tone: theme.Dim})
 	}
 	return out
+}
+
+// paceWords are a rate and the time left: "38M/s · about 40 s left".
+func paceWords(p ops.Progress, elapsed time.Duration, th theme.Theme) string {
+	rate := p.Rate(elapsed)
+	if p.Unit != bytesUnit || rate == 0 || p.Total > 0 && p.Done >= p.Total {
+		return ""
+	}
+	text := kit.Bytes(rate) + "/s"
+	if left, ok := p.Left(elapsed); ok {
+		text += " " + th.Dot + " about " + kit.About(left) + " left"
+	}
+	return text
 }
 
 const barCells = 10

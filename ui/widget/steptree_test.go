@@ -232,6 +232,33 @@ func TestStepTreeOpensAndCloses(t *testing.T) {
 	}
 }
 
+// Bytes tell their rate, and how long they take where a total was counted or is
+// usual; a bar is drawn of what was counted alone.
+func TestStepTreePace(t *testing.T) {
+	for _, c := range []struct {
+		p       ops.Progress
+		elapsed time.Duration
+		want    string
+	}{
+		{ops.Progress{Done: 412 << 20, Usual: 1900 << 20, Unit: "bytes"}, 11 * time.Second, "412M 37M/s · about 40 s left"},
+		{ops.Progress{Done: 412 << 20, Unit: "bytes"}, 11 * time.Second, "412M 37M/s"},
+		{ops.Progress{Done: 412 << 20, Usual: 400 << 20, Unit: "bytes"}, 11 * time.Second, "412M 37M/s"},
+		{ops.Progress{Done: 50 << 20, Total: 100 << 20, Usual: 9 << 30, Unit: "bytes"}, 5 * time.Second, "▮▮▮▮▮▯▯▯▯▯ 50M of 100M 10M/s · about 5 s left"},
+		{ops.Progress{Done: 1 << 30, Usual: 61 << 30, Unit: "bytes"}, 20 * time.Second, "1.0G 51M/s · about 20 m left"},
+		{ops.Progress{Done: 100, Total: 100, Unit: "bytes"}, 5 * time.Second, "▮▮▮▮▮▮▮▮▮▮ 100B of 100B"},
+		{ops.Progress{Done: 9 << 20, Usual: 100 << 20, Unit: "bytes"}, 900 * time.Millisecond, "9M"},
+		{ops.Progress{Done: 3, Total: 14, Unit: "steps"}, time.Minute, "▮▮▯▯▯▯▯▯▯▯ 3 of 14 steps"},
+	} {
+		var parts []string
+		for _, cell := range progressCells(c.p, c.elapsed, logTheme) {
+			parts = append(parts, cell.Text)
+		}
+		if got := strings.Join(parts, " "); got != c.want {
+			t.Errorf("%+v after %s shows %q, want %q", c.p, c.elapsed, got, c.want)
+		}
+	}
+}
+
 // A bar is drawn only where a total was counted.
 func TestStepTreeBarsAreFacts(t *testing.T) {
 	for _, c := range []struct {
@@ -246,7 +273,7 @@ func TestStepTreeBarsAreFacts(t *testing.T) {
 		{ops.Progress{Text: "waiting for the registry"}, "waiting for the registry"},
 	} {
 		var parts []string
-		for _, cell := range progressCells(c.p, logTheme) {
+		for _, cell := range progressCells(c.p, 0, logTheme) {
 			parts = append(parts, cell.Text)
 		}
 		if got := strings.Join(parts, " "); got != c.want {

@@ -21,6 +21,8 @@ type Column struct {
 type Cell struct {
 	Text string
 	Tone theme.Tone
+	// Shorter is what a table shows where the Text has no room, the longer first.
+	Shorter [2]string
 }
 
 // Row is one line of a table.
@@ -102,7 +104,7 @@ func (t *Table[K]) draw(row Row, surface theme.Surface, th theme.Theme) string {
 	p.text(theme.Text, " ")
 	for i, w := range t.widths {
 		if row.Rest.Text != "" && i >= row.RestFrom {
-			p.text(row.Rest.Tone, kit.Cut(row.Rest.Text, p.left, th.Ellipsis))
+			p.text(row.Rest.Tone, kit.Cut(row.Rest.fit(p.left), p.left, th.Ellipsis))
 			break
 		}
 		if w == 0 || i >= len(row.Cells) {
@@ -110,14 +112,25 @@ func (t *Table[K]) draw(row Row, surface theme.Surface, th theme.Theme) string {
 		}
 		c := row.Cells[i]
 		if t.columns[i].Right {
-			p.text(c.Tone, kit.PadLeft(c.Text, w, th.Ellipsis))
+			p.text(c.Tone, kit.PadLeft(c.fit(w), w, th.Ellipsis))
 		} else {
-			p.text(c.Tone, kit.Pad(c.Text, w, th.Ellipsis))
+			p.text(c.Tone, kit.Pad(c.fit(w), w, th.Ellipsis))
 		}
 		p.text(theme.Text, kit.Space(t.gap))
 	}
 	p.text(theme.Text, kit.Space(p.left))
 	return b.String()
+}
+
+// fit is the longest of the cell's texts that fits; the shortest where none does.
+func (c Cell) fit(w int) string {
+	text := c.Text
+	for _, shorter := range c.Shorter {
+		if shorter != "" && kit.Width(text) > w {
+			text = shorter
+		}
+	}
+	return text
 }
 
 // pen writes painted texts until its width is used up.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"binnacle/ops"
 	"binnacle/ui/theme"
 	"binnacle/ui/widget"
 )
@@ -57,5 +58,29 @@ func TestTableRemembersRows(t *testing.T) {
 	table.Layout(columns(), 60, theme.New(theme.Options{}))
 	if table.Draw("a", widget.Row{Cells: []widget.Cell{{Text: "web-1"}, {Text: "0.31"}}}, theme.Cursor, theme.New(theme.Options{})) == first {
 		t.Error("another theme shows old rows")
+	}
+}
+
+// The longest of a cell's texts that fits is shown, and no word is cut in two
+// where a shorter one says the same.
+func TestTableShowsTheLongestTextThatFits(t *testing.T) {
+	for _, o := range []theme.Options{{Dark: true}, {ASCII: true, NoColor: true}} {
+		th := theme.New(o)
+		rung := widget.Rung(ops.Restored, th)
+		want := map[int]string{17: "▮▮▮▮▮▮▯▯ restored", 16: "6/8 restored", 12: "6/8 restored", 11: "6/8", 4: "6/8"}
+		if o.ASCII {
+			want[17] = "######.. restored"
+		}
+		for w, text := range want {
+			var table widget.Table[string]
+			table.Layout([]widget.Column{{Title: "RUNG", Min: w}}, w+4, th)
+			if got := strings.TrimSpace(ansi.Strip(table.Draw("a", widget.Row{Cells: []widget.Cell{rung}}, theme.Plain, th))); got != text {
+				t.Errorf("%d cells show %q, want %q", w, got, text)
+			}
+			why := widget.Row{Rest: widget.Cell{Text: strings.Repeat("long ", w), Shorter: [2]string{"lost"}}}
+			if got := strings.TrimSpace(ansi.Strip(table.Draw("b", why, theme.Plain, th))); got != "lost" {
+				t.Errorf("%d cells say %q", w, got)
+			}
+		}
 	}
 }

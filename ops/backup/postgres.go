@@ -1,0 +1,308 @@
+package backup
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"binnacle/ops"
+	"binnacle/ops/command"
+)
+
+// Postgres dumps and restores one database of a PostgreSQL server, version 10 or
+// newer, with psql, pg_dump and pg_restore of its container. A backup has the
+// parts globals.sql, the server's roles as pg_dumpall writes them, with the hashes
+// of their passwords only where the backup is encrypted; settings.json, how the
+// database was made; and database.dump, an archive for pg_restore.
+type Postgres struct{}
+
+// Look asks the server about the database. One that is not there is
+// ops.ErrNotFound, and the version is told all the same.
+func (Postgres) Look(ctx context.Context, at Place) (Facts, error) {
+	line, err := at.postgres(`psql -XAtqw -v ON_ERROR_STOP=1 || exit
+dir=$(psql -XAtqw -c 'SHOW data_directory' 2>/dev/null) && [ -d "$dir" ] && df -Pk "$dir" | tail -n 1
+:`)
+	if err != nil {
+		return Facts{}, err
+	}
+	said, err := at.answer(ctx, "asking the database", line, strings.NewReader(postgresFacts))
+	if noSuchDatabase(err) {
+		return postgresVersion(ctx, at)
+	}
+	if err != nil {
+		return Facts{}, explainPostgres(err)
+	}
+	facts := Facts{Free: -1, Details: map[string]string{}}
+	for text := range strings.Lines(said) {
+		if err := learnPostgres(&facts, []byte(text)); err != nil {
+			return facts, err
+		}
+	}
+	sortTables(facts.Tables)
+	return facts, nil
+}
+
+// Dump holds a session open whose snapshot pg_dump reads too, and counts the
+// rows in it meanwhile: the facts are those of the dumped data, exactly.
+func (Postgres) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
+	ctx, fail := context.WithCancelCause(ctx) // what fails first ends the rest, and tells why
+	defer fail(nil)
+	held, err := holdPostgres(ctx, at, fail)
+	if err != nil {
+		return Facts{}, explainPostgres(err)
+	}
+	if err := dumpPostgres(ctx, at, held.snapshot, put); err != nil {
+		fail(err)
+	}
+	facts := held.end(fail)
+	if err := context.Cause(ctx); err != nil {
+		return Facts{}, explainPostgres(err)
+	}
+	return facts, nil
+}
+
+// Read has pg_restore list the archive.
+func (Postgres) Read(ctx context.Context, at Place, from Source) error {
+	line, err := at.postgres(`pg_restore --list`)
+	if err != nil {
+		return err
+	}
+	var list bounded
+	if err := at.feed(ctx, "listing the archive", line, from, postgresArchive, &list); err != nil {
+		return explainPostgres(err)
+	}
+	if !strings.Contains(list.kept.String(), "Archive created at") {
+		return &ops.Error{Host: at.Host, Summary: "listing the archive", Command: brief(line), Cause: damage{errors.New("pg_restore lists nothing")}}
+	}
+	return nil
+}
+
+// SQL runs a script in one transaction.
+func (Postgres) SQL(ctx context.Context, at Place, script io.Reader) (string, error) {
+	text, err := io.ReadAll(script)
+	if err != nil {
+		return "", err
+	}
+	line, err := at.postgres(`psql -XAtqw -F "$(printf '\037')" -v ON_ERROR_STOP=1`)
+	if err != nil {
+		return "", err
+	}
+	// The end is sent as well, so that a script which arrives in part changes nothing.
+	said, err := at.answer(ctx, "running the script", line, io.MultiReader(strings.NewReader("BEGIN;\n"), bytes.NewReader(text), strings.NewReader("\n;\nCOMMIT;\n")))
+	if err != nil {
+		return "", explainPostgres(err)
+	}
+	if end := strings.IndexAny(said, "\n\037"); end >= 0 {
+		said = said[:end]
+	}
+	return said, nil
+}
+
+// Private
+
+const (
+	postgresRoles    = "globals.sql"
+	postgresSettings = "settings.json"
+	postgresArchive  = "database.dump"
+)
+
+// postgres is a script run in the place's container with libpq's environment set
+// for the place's database. Its arguments are $2 and on.
+func (p Place) postgres(script string, args ...string) (command.Line, error) {
+	reach := postgresHere
+	if p.URL != "" {
+		apart, err := p.address()
+		if err != nil {
+			return command.Line{}, err
+		}
+		reach = apart + postgresElsewhere
+	}
+	return p.sh(reach+postgresCommon+script, append([]string{p.Database}, args...)...), nil
+}
+
+// heldPostgres is a session whose snapshot others read.
+type heldPostgres struct {
+	snapshot string
+	answers  *bufio.Scanner
+	stdin    *io.PipeWriter
+	ended    chan struct{}
+}
+
+// holdPostgres begins such a session, which counts from then on. It tells fail
+// when it ends with an error.
+func holdPostgres(ctx context.Context, at Place, fail context.CancelCauseFunc) (*heldPostgres, error) {
+	line, err := at.postgres(`exec psql -XAtqw -v ON_ERROR_STOP=1`)
+	if err != nil {
+		return nil, err
+	}
+	in, stdin := io.Pipe()
+	out, stdout := io.Pipe()
+	h := &heldPostgres{answers: bufio.NewScanner(out), stdin: stdin, ended: make(chan struct{})}
+	h.answers.Buffer(nil, maxAnswer)
+	go func() {
+		defer close(h.ended)
+		script := strings.NewReader(postgresSnapshot + postgresFacts + postgresEnd)
+		if err := at.stream(ctx, "counting in a snapshot", line, io.MultiReader(script, in), stdout); err != nil {
+			fail(err)
+		}
+		_ = stdout.Close()
+		_ = in.Close()
+	}()
+	var first struct {
+		Snapshot string `json:"snapshot"`
+	}
+	if h.answers.Scan() {
+		err = json.Unmarshal(h.answers.Bytes(), &first)
+	}
+	if h.snapshot = first.Snapshot; h.snapshot == "" {
+		fail(cmp.Or(err, errors.New("the server exports no snapshot")))
+		h.end(fail)
+		return nil, context.Cause(ctx)
+	}
+	return h, nil
+}
+
+// end reads the facts to their end, and ends the session.
+func (h *heldPostgres) end(fail context.CancelCauseFunc) Facts {
+	facts := Facts{Free: -1, Details: map[string]string{}}
+	counted := false
+	for h.answers.Scan() { // ends with the session
+		if counted = bytes.Contains(h.answers.Bytes(), []byte(postgresCounted)); counted {
+			_ = h.stdin.Close()
+		} else if err := learnPostgres(&facts, h.answers.Bytes()); err != nil {
+			fail(err)
+		}
+	}
+	_ = h.stdin.Close()
+	<-h.ended
+	if !counted {
+		fail(cmp.Or(h.answers.Err(), errors.New("counting the rows ended early")))
+	}
+	sortTables(facts.Tables)
+	return facts
+}
+
+func dumpPostgres(ctx context.Context, at Place, snapshot string, put Put) error {
+	roles := lifeline + `lifeline pg_dumpall -w --globals-only`
+	if len(at.Encrypt.Recipients) == 0 || at.URL != "" { // a server elsewhere shows the hashes to few
+		roles += ` --no-role-passwords`
+	}
+	for _, part := range []struct{ name, what, script, stdin string }{
+		{postgresRoles, "dumping the roles", roles, ""},
+		{postgresSettings, "reading how the database was made", `psql -XAtqw -v ON_ERROR_STOP=1`, postgresMade},
+		{postgresArchive, "dumping the database", lifeline + `lifeline pg_dump -w -Fc -Z0 --lock-wait-timeout=600000 --snapshot="$2"`, ""},
+	} {
+		line, err := at.postgres(part.script, snapshot)
+		if err != nil {
+			return err
+		}
+		err = put(part.name, func(w io.Writer) error {
+			if part.stdin != "" {
+				return at.stream(ctx, part.what, line, strings.NewReader(part.stdin), w)
+			}
+			return at.attached(ctx, part.what, line, w)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postgresVersion is what can be told where the database is not there.
+func postgresVersion(ctx context.Context, at Place) (Facts, error) {
+	line, err := at.postgres(`PGDATABASE=template1 psql -XAtqw -v ON_ERROR_STOP=1`)
+	if err != nil {
+		return Facts{}, err
+	}
+	said, err := at.answer(ctx, "asking the server", line, strings.NewReader("SHOW server_version;\n"))
+	if err != nil {
+		return Facts{}, explainPostgres(err)
+	}
+	missing := &ops.Error{Host: at.Host, Summary: "looking at the database", Cause: fmt.Errorf("there is no such database: %w", ops.ErrNotFound)}
+	return Facts{Version: firstWord(said), Free: -1}, missing
+}
+
+// Helpers
+
+// learnPostgres takes one line of what postgresFacts answers, or of df.
+func learnPostgres(facts *Facts, line []byte) error {
+	if line = bytes.TrimSpace(line); len(line) == 0 {
+		return nil
+	}
+	if line[0] != '{' {
+		facts.Free = freeBytes(string(line))
+		return nil
+	}
+	var said struct {
+		Version  string `json:"version"`
+		Database string `json:"database"`
+		Size     int64  `json:"size"`
+		Clients  int    `json:"clients"`
+		Table    string `json:"table"`
+		Rows     int64  `json:"rows"`
+		Schema   string `json:"schema"`
+	}
+	if err := json.Unmarshal(line, &said); err != nil {
+		return fmt.Errorf("the database answers %q: %w", line, err)
+	}
+	switch {
+	case said.Version != "":
+		facts.Version, facts.Size, facts.Clients = firstWord(said.Version), said.Size, said.Clients
+		facts.Details["database"] = said.Database
+	case said.Table != "":
+		facts.Tables = append(facts.Tables, Table{Name: said.Table, Rows: said.Rows})
+	default:
+		facts.Schema = said.Schema
+	}
+	return nil
+}
+
+// freeBytes reads a line of `df -Pk`; -1 when it is none.
+func freeBytes(line string) int64 {
+	fields := strings.Fields(line)
+	for i, field := range fields {
+		if strings.HasSuffix(field, "%") && i > 0 {
+			if blocks, err := strconv.ParseInt(fields[i-1], 10, 64); err == nil {
+				return blocks << 10
+			}
+		}
+	}
+	return -1
+}
+
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	return word
+}
+
+func sortTables(tables []Table) {
+	slices.SortFunc(tables, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// explainPostgres gives failures that many have a hint.
+func explainPostgres(err error) error {
+	said := output(err)
+	for _, known := range []struct{ text, hint string }{
+		{": not found", "the image of the container has no PostgreSQL client; add one to it (Debian: postgresql-client), of the server's version or newer"},
+		{"server version mismatch", "install the client of the server's version in the image"},
+		{"unsupported version", "the archive is of a newer PostgreSQL; restore it on a server of that version"},
+		{"password authentication failed", "the server's password is not the one in the container's environment"},
+		{"permission denied to create database", "the role needs CREATEDB: ALTER ROLE … CREATEDB"},
+		{"canceling statement due to lock timeout", "somebody holds a lock of a table; try again when that has ended"},
+		{"No space left on device", "free some space on the host first"},
+	} {
+		if strings.Contains(said, known.text) {
+			return hint(err, known.hint)
+		}
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+package backup
+
+// Helpers
+
+// Scripts for sh. The environment of the official image tells how its own server
+// is reached.
+const (
+	postgresHere = containerEnvironment + `of POSTGRES_USER; export PGUSER="${value:-postgres}"
+of POSTGRES_DB; export PGDATABASE="${value:-$PGUSER}"
+of POSTGRES_PASSWORD; if [ -n "$value" ]; then export PGPASSWORD="$value"; fi
+`
+	postgresElsewhere = `export PGUSER="$user" PGPASSWORD="$password" PGHOST="$host" PGPORT="${port:-5432}" PGDATABASE="${database:-$user}"
+while [ -n "$query" ]; do
+  pair=${query%%&*}
+  case $query in *\&*) query=${query#*&} ;; *) query= ;; esac
+  decode "${pair#*=}"
+  case $pair in
+    host=*) export PGHOST="$out" ;;
+    port=*) export PGPORT="$out" ;;
+    user=*) export PGUSER="$out" ;;
+    password=*) export PGPASSWORD="$out" ;;
+    sslmode=*) export PGSSLMODE="$out" ;;
+    sslrootcert=*) export PGSSLROOTCERT="$out" ;;
+    sslcert=*) export PGSSLCERT="$out" ;;
+    sslkey=*) export PGSSLKEY="$out" ;;
+  esac
+done
+`
+	postgresCommon = `if [ -n "$1" ]; then export PGDATABASE="$1"; fi
+export PGAPPNAME=binnacle PGCLIENTENCODING=UTF8
+`
+)
+
+// Scripts for psql. Each row of an answer is a JSON object on a line of its own.
+const (
+	postgresSnapshot = `SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET max_parallel_workers_per_gather = 0;
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SELECT json_build_object('snapshot', pg_export_snapshot());
+`
+	// postgresFacts counts what pg_dump would dump: not the tables that extensions
+	// bring, nor what only stands for other tables.
+	postgresFacts = `SET row_security = off;
+SELECT json_build_object(
+  'version', current_setting('server_version'),
+  'database', current_database(),
+  'size', pg_database_size(current_database()),
+  'clients', (SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'binnacle'));
+SELECT format('SELECT json_build_object(''schema'', max(version)::text) FROM %s', attrelid::regclass)
+  FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') AND attname = 'version' AND NOT attisdropped \gexec
+SELECT format('SELECT json_build_object(''table'', %L, ''rows'', count(*)) FROM ONLY %I.%I',
+    CASE nspname WHEN 'public' THEN '' ELSE quote_ident(nspname) || '.' END || quote_ident(relname), nspname, relname)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE relkind = 'r' AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\_%'
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+  ORDER BY 1 \gexec
+SELECT json_build_object('table', '(large objects)', 'rows', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0;
+`
+	postgresCounted = `"counted"`
+	postgresEnd     = `SELECT json_build_object('counted', true);
+`
+	// postgresMade answers how the database was made, as statements in which
+	// psql's variable name stands for its name, and which roles it needs.
+	postgresMade = `WITH d AS (
+  SELECT oid, to_jsonb(d) AS j, datname, datdba, datconnlimit, dattablespace, datacl, encoding, datcollate, datctype
+  FROM pg_database d WHERE datname = current_database())
+SELECT jsonb_build_object(
+  'version', current_setting('server_version'),
+  'database', datname,
+  'owner', pg_get_userbyid(datdba),
+  'superuser', pg_get_userbyid(10),
+  'preload', current_setting('shared_preload_libraries', true),
+  'roles', (SELECT jsonb_agg(rolname ORDER BY rolname) FROM pg_roles WHERE rolname NOT LIKE 'pg\_%' AND (
+    oid IN (10, datdba) OR oid IN (SELECT refobjid FROM pg_shdepend s WHERE refclassid = 'pg_authid'::regclass
+      AND (dbid = d.oid OR classid = 'pg_database'::regclass AND objid = d.oid)))),
+  'create', format('CREATE DATABASE :"name" TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_get_userbyid(datdba),
+      pg_encoding_to_char(encoding), datcollate, datctype)
+    || CASE j->>'datlocprovider'
+      WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(j->>'datlocale', j->>'daticulocale'))
+        || coalesce(format(' ICU_RULES %L', j->>'daticurules'), '')
+      WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', j->>'datlocale')
+      ELSE '' END,
+  'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = dattablespace),
+  'then', (SELECT coalesce(jsonb_agg(statement ORDER BY n, statement), '[]') FROM (
+    SELECT 1 AS n, format('ALTER DATABASE :"name" CONNECTION LIMIT %s', datconnlimit) AS statement WHERE datconnlimit >= 0
+    UNION ALL
+    SELECT 2, format('COMMENT ON DATABASE :"name" IS %L', text) FROM shobj_description(d.oid, 'pg_database') AS text WHERE text IS NOT NULL
+    UNION ALL
+    SELECT 3, 'REVOKE ALL ON DATABASE :"name" FROM PUBLIC' WHERE datacl IS NOT NULL
+    UNION ALL
+    SELECT 4, format('GRANT %s ON DATABASE :"name" TO %s%s', privilege_type, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+      CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) FROM aclexplode(datacl)
+    UNION ALL
+    SELECT 5, CASE setrole WHEN 0 THEN 'ALTER DATABASE :"name"' ELSE format('ALTER ROLE %I IN DATABASE :"name"', pg_get_userbyid(setrole)) END
+      || format(' SET %I TO ', split_part(setting, '=', 1))
+      || CASE WHEN split_part(setting, '=', 1) IN ('local_preload_libraries', 'search_path', 'session_preload_libraries', 'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
+        AND setting NOT LIKE '%=' THEN substr(setting, strpos(setting, '=') + 1) ELSE quote_literal(substr(setting, strpos(setting, '=') + 1)) END
+      FROM pg_db_role_setting, unnest(setconfig) AS setting WHERE setdatabase = d.oid AND setting NOT LIKE 'binnacle.%'
+  ) AS statements)
+) FROM d;
+`
+	// postgresSwap renames under a lock that keeps new connections waiting. Who got
+	// in between the end of the others and the lock is ended in another try.
+	postgresSwap = `SET statement_timeout = '90s';
+SET application_name = 'binnacle swap';
+SELECT set_config('binnacle.old', :'of', false), set_config('binnacle.new', :'name', false), set_config('binnacle.kept', :'keep', false) \gset ignored_
+DO $$
+DECLARE
+  old text := current_setting('binnacle.old');
+  new text := current_setting('binnacle.new');
+  keep text := current_setting('binnacle.kept');
+  client int;
+BEGIN
+  FOR try IN 1..10 LOOP
+    BEGIN
+      PERFORM pg_stat_clear_snapshot();
+      FOR client IN SELECT pid FROM pg_stat_activity WHERE datname IN (old, new) AND pid <> pg_backend_pid() LOOP
+        BEGIN
+          PERFORM pg_terminate_backend(client);
+        EXCEPTION WHEN insufficient_privilege THEN NULL;
+        END;
+      END LOOP;
+      IF EXISTS (SELECT FROM pg_database WHERE datname = old) THEN
+        EXECUTE format('ALTER DATABASE %I RENAME TO %I', old, keep);
+        EXECUTE format('ALTER DATABASE %I SET "binnacle.of" = %L', keep, old);
+      END IF;
+      EXECUTE format('ALTER DATABASE %I RENAME TO %I', new, old);
+      EXECUTE format('ALTER DATABASE %I RESET "binnacle.of"', old);
+      EXIT;
+    EXCEPTION WHEN object_in_use THEN
+      IF try = 10 THEN RAISE; END IF;
+    END;
+  END LOOP;
+END
+$$;
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = :'keep');
+`
+	// postgresSwapped waits for a swap that goes on without its client.
+	postgresSwapped = `DO $$
+BEGIN
+  FOR i IN 1..900 LOOP
+    PERFORM pg_stat_clear_snapshot();
+    EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'binnacle swap');
+    PERFORM pg_sleep(0.1);
+  END LOOP;
+END
+$$;
+SELECT CASE WHEN EXISTS (SELECT FROM pg_database WHERE datname = :'name') THEN 'not done'
+  WHEN EXISTS (SELECT FROM pg_database WHERE datname = :'keep') THEN 'done kept' ELSE 'done' END;
+`
+	postgresDrop = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = :'name' AND :'name' <> :'of' AND pid <> pg_backend_pid() \gset ignored_
+SELECT format('DROP DATABASE IF EXISTS %I', :'name') || CASE WHEN current_setting('server_version_num')::int >= 130000 THEN ' WITH (FORCE)' ELSE '' END
+  WHERE :'name' <> :'of' AND EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
+`
+	postgresLeft = `SELECT to_json(datname::text) FROM pg_database d JOIN pg_db_role_setting s ON setdatabase = d.oid AND setrole = 0
+  WHERE 'binnacle.of=' || :'of' = ANY (setconfig) ORDER BY datname;
+`
+)

@@ -1,0 +1,314 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"binnacle/ops"
+	"binnacle/ops/command"
+)
+
+// SQLite dumps and restores one database file with the sqlite3 of a container
+// that has the file. A backup has the part database.sqlite3 and, where its
+// write-ahead log holds what the file does not, database.sqlite3-wal beside it:
+// SQLite opens them together.
+type SQLite struct{}
+
+// Look opens the database and counts in one transaction. A file that is not
+// there is ops.ErrNotFound, and the version is told all the same.
+func (e SQLite) Look(ctx context.Context, at Place) (Facts, error) {
+	free, version, err := e.file(ctx, at)
+	facts := Facts{Version: version, Free: free}
+	if err != nil {
+		return facts, err
+	}
+	s, err := openSQLite(ctx, at)
+	if err != nil {
+		return facts, err
+	}
+	err = s.run("BEGIN;")
+	if err == nil {
+		facts, err = s.facts()
+		facts.Free = free
+	}
+	return facts, s.close(err)
+}
+
+// Dump copies the files as they are while a transaction that reads keeps them
+// so: see frozen.
+func (e SQLite) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
+	free, _, err := e.file(ctx, at)
+	if err != nil {
+		return Facts{}, err
+	}
+	s, err := openSQLite(ctx, at)
+	if err != nil {
+		return Facts{}, err
+	}
+	facts, err := e.dump(s, put)
+	facts.Free = free
+	return facts, s.close(err)
+}
+
+// Read checks the file's header and size, and every frame of the log up to the
+// last that was committed.
+func (SQLite) Read(ctx context.Context, _ Place, from Source) error {
+	page, err := readPart(ctx, from, sqliteFile, checkSQLite)
+	if err != nil {
+		return unreadable(err)
+	}
+	_, err = readPart(ctx, from, sqliteLog, func(r io.Reader) (int, error) { return 0, checkSQLiteLog(r, page) })
+	if errors.Is(err, ops.ErrNotFound) {
+		return nil
+	}
+	return unreadable(err)
+}
+
+// SQL runs a script in one transaction.
+func (e SQLite) SQL(ctx context.Context, at Place, script io.Reader) (string, error) {
+	text, err := io.ReadAll(script)
+	if err != nil {
+		return "", err
+	}
+	// sqlite3 runs what it got when its stdin ends early, and rolls back at its
+	// own end: only a script that has arrived with its COMMIT changes anything.
+	said, err := at.answer(ctx, "running the script", at.sqlite(), strings.NewReader(".timeout 60000\nBEGIN;\n"+string(text)+"\n;\nCOMMIT;\n"))
+	if err != nil {
+		return "", explainSQLite(err)
+	}
+	if end := strings.IndexAny(said, "\x1e\x1f"); end >= 0 {
+		said = said[:end]
+	}
+	return said, nil
+}
+
+// Private
+
+const (
+	sqliteFile = "database.sqlite3"
+	sqliteLog  = sqliteFile + "-wal"
+)
+
+// sqlite is sqlite3 on the database, which it does not make: values apart by
+// 0x1f, rows by 0x1e. Its scripts can run what is in the variable index.
+func (p Place) sqlite() command.Line {
+	return p.sh(`file=$1 index='od -A n -v -t x1 -N 136 "$file-shm"'; export file index
+exec sqlite3 -batch -bail -init /dev/null -noheader -ascii "$2"`, p.Database, sqliteURI(p.Database))
+}
+
+// file looks whether the file is there, how much is free beside it and what
+// version reads it.
+func (SQLite) file(ctx context.Context, at Place) (free int64, version string, err error) {
+	said, err := at.answer(ctx, "looking at the database", at.sh(`sqlite3 -version || exit
+[ ! -f "$1" ] || echo present
+df -Pk "${1%/*}/" | tail -n 1`, at.Database), nil)
+	if err != nil {
+		return -1, "", explainSQLite(err)
+	}
+	free = -1
+	present := false
+	for i, line := range strings.Split(said, "\n") {
+		fields := strings.Fields(line)
+		switch {
+		case i == 0 && len(fields) > 0:
+			version = fields[0]
+		case line == "present":
+			present = true
+		case len(fields) > 3:
+			if kib, err := strconv.ParseInt(fields[3], 10, 64); err == nil {
+				free = kib << 10
+			}
+		}
+	}
+	if !present {
+		err = &ops.Error{Host: at.Host, Summary: "looking at the database", Cause: fmt.Errorf("there is no file %s in %s: %w", at.Database, at.Container, ops.ErrNotFound)}
+	}
+	return free, version, err
+}
+
+// dump copies what a session holds.
+func (SQLite) dump(s *sqliteSession, put Put) (Facts, error) {
+	withLog, err := s.hold()
+	if err != nil {
+		return Facts{}, err
+	}
+	facts, err := s.facts()
+	if err != nil {
+		return facts, err
+	}
+	at := s.at
+	parts := []string{sqliteFile, at.Database}
+	if withLog {
+		parts = append(parts, sqliteLog, at.Database+"-wal")
+	}
+	for i := 0; i < len(parts); i += 2 {
+		line := at.docker("exec", at.Container, "cat", parts[i+1])
+		err := put(parts[i], func(w io.Writer) error { return at.stream(s.ctx, "copying "+parts[i+1], line, nil, w) })
+		if err != nil {
+			return facts, err
+		}
+	}
+	return facts, s.run("COMMIT;") // it held until now
+}
+
+// hold begins a transaction that keeps the files as they are, and says whether
+// the write-ahead log belongs to what it sees.
+//
+// With a rollback journal, a reader's lock keeps everybody from writing the file.
+// With a write-ahead log there are two cases. A reader that needs frames of the
+// log holds a mark: checkpoints copy frames into the file up to the mark only,
+// and the log is not begun anew. The file, however torn, and the log after it
+// give a committed state, since each page that a checkpoint writes is in the log
+// too. A reader for whom all is in the file ignores the log: no checkpoint writes
+// the file while it reads, but the log may be begun anew under the copying, and
+// a mix of an old and a new log would spoil a file that is right without it.
+//
+// Which case it is, the log's index tells (https://sqlite.org/walformat.html), as
+// it is right before and right after the transaction begins. Where it does not,
+// because others wrote at the same time, the transaction is begun once more. A
+// process of its own reads the index: closing it in sqlite3's would drop the locks.
+func (s *sqliteSession) hold() (withLog bool, err error) {
+	mode, err := s.ask("PRAGMA journal_mode;")
+	if err != nil {
+		return false, err
+	}
+	if len(mode) == 0 || mode[0][0] != "wal" {
+		s.at.Tell(ops.Stderr, "The database has no write-ahead log: who writes waits until it is read.")
+		return false, s.run("BEGIN; SELECT count(*) FROM sqlite_master;")
+	}
+	for range sqliteTries {
+		before, after, err := s.begin()
+		if err != nil {
+			return false, err
+		}
+		switch {
+		case !before.valid || !after.valid || before.salt != after.salt:
+		case after.backfilled < before.frames:
+			return true, nil
+		case before.backfilled == after.frames:
+			return false, nil
+		}
+		if err := s.run("ROLLBACK;"); err != nil {
+			return false, err
+		}
+	}
+	return false, &ops.Error{
+		Host: s.at.Host, Summary: "reading " + s.at.Database, Cause: fmt.Errorf("it changes too fast: in %d tries the write-ahead log did not stand still", sqliteTries),
+		Hint: "try again when the app has less to do",
+	}
+}
+
+// sqliteTries is how often a transaction is begun; one in hundreds is in vain.
+const sqliteTries = 50
+
+// begin begins a transaction that reads, between two looks at the index.
+func (s *sqliteSession) begin() (before, after sqliteIndex, err error) {
+	rows, err := s.ask("SELECT count(*) FROM sqlite_master;\n.output\n.shell eval $index\n.output |cat\nBEGIN;\nSELECT count(*) FROM sqlite_master;\n.output\n.shell eval $index\n.output |cat")
+	if err != nil {
+		return before, after, err
+	}
+	// What od prints comes between the values, in lines of its own.
+	var looks [][]byte
+	for _, text := range hexLines.FindAllString(strings.Join(slices.Concat(rows...), "\n"), -1) {
+		looks = append(looks, fromHex(text))
+	}
+	if len(looks) != 2 {
+		return before, after, errors.New("the index of the write-ahead log cannot be read: od is missing in the container, or the file")
+	}
+	return readSQLiteIndex(looks[0]), readSQLiteIndex(looks[1]), nil
+}
+
+// facts are those of the transaction under way.
+func (s *sqliteSession) facts() (Facts, error) {
+	f := Facts{Free: -1, Details: map[string]string{}}
+	rows, err := s.ask(`SELECT sqlite_version(); PRAGMA page_count; PRAGMA page_size; PRAGMA user_version; PRAGMA application_id; PRAGMA journal_mode; PRAGMA encoding;`)
+	if err != nil {
+		return f, err
+	}
+	if len(rows) < 7 {
+		return f, fmt.Errorf("sqlite3 answers %d of 7 questions", len(rows))
+	}
+	f.Version = rows[0][0]
+	pages, _ := strconv.ParseInt(rows[1][0], 10, 64)
+	page, _ := strconv.ParseInt(rows[2][0], 10, 64)
+	f.Size = pages * page
+	for i, name := range []string{"page_size", "user_version", "application_id", "journal_mode", "encoding"} {
+		f.Details[name] = rows[2+i][0]
+	}
+	// Virtual tables have no root page; what they keep is in tables of their own.
+	tables, err := s.ask(`SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\_%' ESCAPE '\';`)
+	if err != nil {
+		return f, err
+	}
+	var counts strings.Builder
+	for _, row := range tables {
+		fmt.Fprintf(&counts, "SELECT count(*) FROM %s;\n", quoteIdentifier(row[0]))
+	}
+	counted, err := s.ask(counts.String())
+	if err != nil {
+		return f, err
+	}
+	if len(counted) != len(tables) {
+		return f, fmt.Errorf("sqlite3 counts %d of %d tables", len(counted), len(tables))
+	}
+	for i, row := range tables {
+		n, err := strconv.ParseInt(counted[i][0], 10, 64)
+		if err != nil {
+			return f, fmt.Errorf("counting %s: %w", row[0], err)
+		}
+		f.Tables = append(f.Tables, Table{Name: row[0], Rows: n})
+		if row[0] == "schema_migrations" {
+			schema, err := s.ask(`SELECT max(version) FROM schema_migrations;`)
+			if err == nil && len(schema) > 0 {
+				f.Schema = schema[0][0]
+			}
+		}
+	}
+	sortTables(f.Tables)
+	return f, nil
+}
+
+// Helpers
+
+// readPart opens a part, reads it to its end and closes it.
+func readPart(ctx context.Context, from Source, part string, read func(io.Reader) (int, error)) (int, error) {
+	r, err := from.Open(ctx, part)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	n, err := read(r)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+	}
+	return n, err
+}
+
+// sqliteURI names a file that is there already.
+func sqliteURI(path string) string {
+	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?mode=rw"
+}
+
+func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// explainSQLite says what to do about what sqlite3 printed.
+func explainSQLite(err error) error {
+	said := output(err)
+	for _, known := range []struct{ text, hint string }{
+		{"not found", "the container's image has no sqlite3: add it (Debian: apt-get install sqlite3, Alpine: apk add sqlite)"},
+		{"database is locked", "somebody holds the database: try again, or stop the app meanwhile"},
+		{"is not a database", "the path names a file that is no SQLite database, or an encrypted one"},
+		{"is not running", "start the container, then try again"},
+		{"is paused", "docker unpause the container, then try again"},
+	} {
+		if strings.Contains(said, known.text) {
+			return hint(err, known.hint)
+		}
+	}
+	return err
+}
