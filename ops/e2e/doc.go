@@ -25,7 +25,12 @@
 // A test gets an empty fleet from freshFleet, a project from
 // (*lab.Fleet).Project, and runs binnacle in it with (*lab.Fleet).Run; those of
 // the program itself use the type project. BINNACLE_BENCH=1 makes TestSpeed
-// measure.
+// measure, BINNACLE_BENCH_GB=5 makes the large database that large, and
+// BINNACLE_KILLS=20 breaks backups at as many moments.
+//
+// Tests of backups use the type protectedProject: real PostgreSQL, MariaDB and
+// Redis, an SQLite database and a folder, with an S3 service and a folder of
+// another host to keep them in; see lab.BackupProject.
 //
 // It may import every package of the program; nothing imports it.
 package e2e

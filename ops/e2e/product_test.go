@@ -51,6 +51,7 @@ type project struct {
 	fleet *lab.Fleet
 	dir   string
 	state string
+	env   []string // more environment
 }
 
 // newProject writes the project of a story, with journals of its own.
@@ -250,6 +251,7 @@ func (p *project) command(ctx context.Context, args ...string) *osexec.Cmd {
 	cmd := osexec.CommandContext(ctx, binnacle, args...)
 	cmd.Dir = p.dir
 	cmd.Env = append(p.fleet.Environ(), "XDG_STATE_HOME="+p.state, "NO_COLOR=1")
+	cmd.Env = append(cmd.Env, p.env...)
 	cmd.WaitDelay = time.Second
 	return cmd
 }

@@ -4,9 +4,12 @@
 //	go run ./ops/e2e/fleet up [-hosts 3] [-story simple]
 //	go run ./ops/e2e/fleet list
 //	go run ./ops/e2e/fleet down [ID]
+//	go run ./ops/e2e/fleet images
 //
 // `up` prints a folder; a project in it is ready to deploy. `down` without an
-// id removes every fleet that `up` started and every one whose owner died.
+// id removes every fleet that `up` started and every one whose owner died. `images`
+// makes the images of database servers, such as binnacle-e2e/postgres:15, which
+// stay.
 //
 // It may import ops/e2e/lab and the standard library only.
 package main
@@ -18,6 +21,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"binnacle/ops/e2e/lab"
@@ -44,8 +48,10 @@ func command(ctx context.Context, args []string) error {
 		return list(ctx)
 	case "down":
 		return down(ctx, args)
+	case "images":
+		return images(ctx)
 	}
-	return errors.New("usage: fleet up [-hosts N] [-story simple|rich|commands] | list | down [ID]")
+	return errors.New("usage: fleet up [-hosts N] [-story simple|rich|commands] | list | down [ID] | images")
 }
 
 // Private
@@ -113,6 +119,15 @@ func down(ctx context.Context, args []string) error {
 		return fmt.Errorf("there is no fleet %s", args[0])
 	}
 	return errors.Join(problems...)
+}
+
+func images(ctx context.Context) error {
+	names, err := lab.LocalDatabases(ctx, note)
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Println(name)
+	}
+	return err
 }
 
 func note(format string, args ...any) {

@@ -20,7 +20,9 @@
 // debootstrap from the mirror that apt uses here, or from a pulled Debian image
 // where debootstrap is missing. It is named by the hash of its recipe. The
 // buildx plugin is built from its Go module once, and so is BuildKit when a test
-// first asks for Builders; its image is kept as an archive. All stay after a run.
+// first asks for Builders; its image is kept as an archive. The images of database
+// servers, asked for by Databases, are Debian's packages in one layer, made like the
+// host image. All stay after a run.
 //
 // # Needs
 //
