@@ -15,6 +15,7 @@ import (
 
 	"binnacle/ops"
 	"binnacle/ops/live"
+	"binnacle/ops/operation"
 	"binnacle/ops/sim"
 	"binnacle/ui"
 	"binnacle/ui/desk"
@@ -59,7 +60,12 @@ func run(ctx context.Context, out string) error {
 	if err := fleet.WriteProject(dir); err != nil {
 		return err
 	}
-	s, err := live.Open(ctx, live.Options{Dir: dir, OnScreen: true, Prebuilt: "v3"})
+	project := live.Options{Dir: dir, DataDir: dir, Prebuilt: "v3"}
+	if err := backUp(ctx, project); err != nil {
+		return err
+	}
+	project.OnScreen = true
+	s, err := live.Open(ctx, project)
 	if err != nil {
 		return err
 	}
@@ -70,6 +76,35 @@ func run(ctx context.Context, out string) error {
 	for _, p := range shots() {
 		if err := take(ctx, d.Options, p, out); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// backUp leaves a backup of each database, one of them drilled.
+func backUp(ctx context.Context, project live.Options) error {
+	s, err := live.Open(ctx, project)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for _, run := range []live.Request{
+		{Operation: operation.BackupCreate()},
+		{Operation: operation.BackupDrill(), Params: ops.Params{"NAME": "db"}},
+	} {
+		id, plan, err := s.Plan(run)
+		if err == nil {
+			err = s.Engine.Start(ctx, id, plan)
+		}
+		if err == nil {
+			err = s.Engine.Wait(ctx, id)
+		}
+		if err != nil {
+			return err
+		}
+		s.Store.Settle()
+		if task, _ := s.Store.State().Task(id); task.Status != ops.Done {
+			return fmt.Errorf("%s ended as %s: %v", task.Title, task.Status, task.Errors)
 		}
 	}
 	return nil
@@ -93,7 +128,7 @@ func shots() []shot {
 				n++
 			}
 		}
-		return n == 4
+		return n == 4 && len(st.Fleet.Apps[0].Backups) == 2
 	}
 	booting := func(st ops.State) bool {
 		for _, t := range st.Tasks {
@@ -118,6 +153,7 @@ func shots() []shot {
 	return []shot{
 		{name: "overview", width: 120, height: 34, until: settled, wait: "INFO"},
 		{name: "overview-80x24", width: 80, height: 24, until: settled, wait: "web-1"},
+		{name: "backups", width: 96, height: 18, keys: []string{"7"}, until: settled, wait: "fresh"},
 		{name: "deploy", width: 120, height: 26, keys: deploy("v3"), until: booting, wait: "stop old"},
 		{name: "rollback", width: 120, height: 34, keys: []string{"R"}, until: done, wait: "v2"},
 		{name: "failed", width: 120, height: 34, keys: deploy("v4-bad"), until: failed, wait: "never became healthy"},
