@@ -192,6 +192,16 @@ func (j Journals) Read(path string) ([]Event, error) {
 	return readRecords(f)
 }
 
+// Has tells whether there is a journal of a task.
+func (j Journals) Has(app AppID, task TaskID) bool {
+	name := string(task) + ".jsonl"
+	if name != filepath.Base(name) {
+		return false // it came from a file that anybody can write
+	}
+	_, err := os.Stat(filepath.Join(j.Dir, string(app), name))
+	return err == nil
+}
+
 // Operation is the name of the operation that a journal is of: its first line
 // tells.
 func (j Journals) Operation(path string) (string, error) {

@@ -47,6 +47,17 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 	}
 }
 
+func TestHasAJournal(t *testing.T) {
+	journals := ops.Journals{Dir: t.TempDir()}
+	path := written(t, journals, everyTaskEvent()...)
+	app := ops.AppID(filepath.Base(filepath.Dir(path)))
+	for task, want := range map[ops.TaskID]bool{"T": true, "U": false, "": false, "../" + ops.TaskID(app) + "/T": false} {
+		if got := journals.Has(app, task); got != want {
+			t.Errorf("task %q: %v", task, got)
+		}
+	}
+}
+
 // Keys are snake_case, durations are milliseconds, and facts of the fleet are not
 // written.
 func TestRecords(t *testing.T) {

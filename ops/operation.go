@@ -159,6 +159,9 @@ type Input struct {
 	// Past tells the newest tasks of one operation on this app, oldest first, as far
 	// as their journals are here; nil: none are kept.
 	Past func(operation string) []Task
+	// Own tells whether a task of this app has its journal here: another machine may
+	// have this one's name. nil: every task with this machine's name is from here.
+	Own func(TaskID) bool
 }
 
 // LockWait is --lock-wait with its limits; the zero value does not wait.

@@ -87,13 +87,14 @@ func (s *Shelf) Clean(ctx context.Context, abandoned func(Claim) bool) ([]string
 
 // Abandoned tells whether nobody writes under a claim any more: its process on
 // this machine is dead; on another machine, where that cannot be seen, it is
-// older than two days; without a host, older than one.
-func Abandoned(host string, alive func(pid int) bool, now time.Time) func(Claim) bool {
+// older than two days; without a host, older than one. here tells which claims
+// were made on this machine.
+func Abandoned(here func(Claim) bool, alive func(pid int) bool, now time.Time) func(Claim) bool {
 	return func(c Claim) bool {
-		switch c.Host {
-		case "":
+		switch {
+		case c.Host == "":
 			return now.Sub(c.At) > 24*time.Hour
-		case host:
+		case here(c):
 			return !alive(c.PID)
 		}
 		return now.Sub(c.At) > 48*time.Hour

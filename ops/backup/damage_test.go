@@ -381,7 +381,7 @@ func TestCleanLeavesWhatIsNotAbandoned(t *testing.T) {
 		{"nobody's, young", backup.Claim{At: now.Add(-23 * time.Hour)}, false},
 		{"nobody's, old", backup.Claim{At: now.Add(-25 * time.Hour)}, true},
 	} {
-		if got := backup.Abandoned("laptop", func(pid int) bool { return pid == 1 }, now)(tt.claim); got != tt.gone {
+		if got := backup.Abandoned(func(c backup.Claim) bool { return c.Host == "laptop" }, func(pid int) bool { return pid == 1 }, now)(tt.claim); got != tt.gone {
 			t.Errorf("%s: abandoned %v", tt.name, got)
 		}
 	}

@@ -68,6 +68,12 @@ func (s *Session) past(operation string) []ops.Task {
 	return state.Tasks
 }
 
+// own tells whether a task was started on this machine, as far as its state folder knows.
+func (s *Session) own(task ops.TaskID) bool {
+	journals := s.journals()
+	return journals.Dir == "" || journals.Has(s.App, task)
+}
+
 // Helpers
 
 // pastLooked is how many tasks are looked at for those of one operation, and

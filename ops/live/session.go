@@ -266,7 +266,7 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
 		LockHeld: os.Getenv("KAMAL_LOCK") == "true", LockWait: s.options.LockWait, Hooks: s.hooks(),
 		Stdin: s.options.Stdin, Streams: s.options.Streams,
-		Program: s.program(), StateDir: s.options.StateDir, Agreed: req.Agreed, Past: s.past,
+		Program: s.program(), StateDir: s.options.StateDir, Agreed: req.Agreed, Past: s.past, Own: s.own,
 	}, nil
 }
 

@@ -39,14 +39,28 @@ type stores struct {
 	backups Backups
 
 	mu   sync.Mutex
-	open map[config.Store]ops.Objects
+	open map[config.Store]*opened
+}
+
+// opened is one of them. Its lock is held while it is being opened: whoever is
+// asked for a credential may take a while, and other stores do not wait for that.
+type opened struct {
+	mu      sync.Mutex
+	objects ops.Objects // nil until it was opened
 }
 
 func (s *stores) get(ctx context.Context, w *World, at config.Store) (ops.Objects, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if objects, ok := s.open[at]; ok {
-		return objects, nil
+	one := s.open[at]
+	if one == nil {
+		one = new(opened)
+		s.open[at] = one
+	}
+	s.mu.Unlock()
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	if one.objects != nil {
+		return one.objects, nil
 	}
 	o := store.Options{Dir: w.local.dir, Home: s.backups.Home, Default: s.backups.Data}
 	var err error
@@ -63,7 +77,7 @@ func (s *stores) get(ctx context.Context, w *World, at config.Store) (ops.Object
 	if err != nil {
 		return nil, err
 	}
-	s.open[at] = objects
+	one.objects = objects
 	return objects, nil
 }
 
@@ -103,10 +117,12 @@ func (s *stores) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for _, objects := range s.open {
-		if c, ok := objects.(io.Closer); ok {
+	for _, one := range s.open {
+		one.mu.Lock()
+		if c, ok := one.objects.(io.Closer); ok {
 			errs = append(errs, c.Close())
 		}
+		one.mu.Unlock()
 	}
 	clear(s.open)
 	return errors.Join(errs...)

@@ -76,3 +76,25 @@ func TestStoresFindTheirWay(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is asked for one store's credential does not hold up the others.
+func TestASlowCredentialHoldsUpOnlyItsStore(t *testing.T) {
+	dir := t.TempDir()
+	w := NewWorld(nil, nil, NewLocal(dir), Backups{Home: dir})
+	slow := config.Store{Type: config.LocalStore, Path: "slow"}
+	one := new(opened)
+	w.stores.open[slow] = one
+	one.mu.Lock()
+	asked := make(chan error, 1)
+	go func() {
+		_, err := w.Store(t.Context(), slow)
+		asked <- err
+	}()
+	if _, err := w.Store(t.Context(), config.Store{Type: config.LocalStore, Path: "quick"}); err != nil {
+		t.Error(err)
+	}
+	one.mu.Unlock()
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+}

@@ -40,7 +40,7 @@ type World struct {
 func NewWorld(pool, outside *remote.Pool, local *Local, backups Backups) *World {
 	return &World{
 		pool: pool, outside: outside, local: local, hosts: map[string]*Host{},
-		stores: &stores{backups: backups, open: map[config.Store]ops.Objects{}},
+		stores: &stores{backups: backups, open: map[config.Store]*opened{}},
 	}
 }
 

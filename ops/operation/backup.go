@@ -189,7 +189,8 @@ func (p *protected) tell(ctx context.Context, r *ops.Run) (ops.Backed, error) {
 
 // clean removes incomplete backups that runs which were killed have left.
 func (p *protected) clean(ctx context.Context, r *ops.Run) error {
-	abandoned := backup.Abandoned(p.Holder.Host, p.alive, r.Now())
+	here := func(c backup.Claim) bool { return p.here(c.Host, c.Task) }
+	abandoned := backup.Abandoned(here, p.alive, r.Now())
 	removed, err := p.shelf.Clean(ctx, func(c backup.Claim) bool {
 		return abandoned(c) || p.ownPast(c.Host, c.PID, c.Task)
 	})
@@ -258,11 +259,17 @@ func (p *protected) scratchPlace(at backup.Place, of string) (backup.Place, bool
 // that is gone, or elsewhere long ago.
 func (p *protected) abandoned(owner string, created, now time.Time) bool {
 	parts := strings.Split(owner, "/")
-	if len(parts) == 3 && parts[0] == p.Holder.Host {
+	if len(parts) == 3 && p.here(parts[0], parts[2]) {
 		pid, err := strconv.Atoi(parts[1])
 		return err == nil && (!p.alive(pid) || p.ownPast(parts[0], pid, parts[2]))
 	}
 	return now.Sub(created) > 2*longest
+}
+
+// here tells whether a task was started on this machine; its name alone is not
+// enough, another one may have it as well.
+func (p *protected) here(host, task string) bool {
+	return host == p.Holder.Host && (p.Own == nil || p.Own(ops.TaskID(task)))
 }
 
 // alive takes a process for alive where nobody can tell.
@@ -272,7 +279,7 @@ func (p *protected) alive(pid int) bool { return p.Alive == nil || p.Alive(pid) 
 // change at a time. Or the process has the number of one that died, as in
 // containers.
 func (p *protected) ownPast(host string, pid int, task string) bool {
-	return host == p.Holder.Host && pid == p.Holder.PID && task != string(p.Holder.Task)
+	return p.here(host, task) && pid == p.Holder.PID && task != string(p.Holder.Task)
 }
 
 func (p *protected) container(ctx context.Context, docker ops.Docker) (ops.Container, error) {

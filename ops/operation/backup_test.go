@@ -129,14 +129,16 @@ func TestOneStoreThatFailsHidesNoOther(t *testing.T) {
 	}
 }
 
-// Another host's claim, a live process's and a dead one's; the same for containers.
+// Another host's claim, another's that has this one's name, a live process's and a
+// dead one's; the same for containers.
 func TestWhatKilledRunsLeftIsRemovedByTheNext(t *testing.T) {
 	p := newProtectedBench(t, protectedConfig)
 	p.in.Alive = func(pid int) bool { return pid == 7 || pid == 8 }
-	claim := func(id, owner string, pid string) string {
+	p.in.Own = func(task ops.TaskID) bool { return task == "01OLD" }
+	claim := func(id, owner, pid, task string) string {
 		at := p.world.Now().Format("2006-01-02T15:04:05Z")
 		key := "shop/db/" + id + "/"
-		p.kept.Change(key+"claim.json", sealed(`{"host":"`+owner+`","pid":`+pid+`,"task":"01OLD","at":"`+at+`"}`))
+		p.kept.Change(key+"claim.json", sealed(`{"host":"`+owner+`","pid":`+pid+`,"task":"`+task+`","at":"`+at+`"}`))
 		p.kept.Change(key+"database.dump.zst", []byte("half"))
 		return key
 	}
@@ -146,21 +148,23 @@ func TestWhatKilledRunsLeftIsRemovedByTheNext(t *testing.T) {
 			Labels: map[string]string{"binnacle.scratch": owner, "binnacle.of": "shop-db/db"},
 		}})
 	}
-	dead, live, own, far := claim("20260101T000000Z-0001", "laptop", "9"), claim("20260101T000000Z-0002", "laptop", "8"),
-		claim("20260101T000000Z-0003", "laptop", "7"), claim("20260101T000000Z-0004", "other", "9")
+	dead, live := claim("20260101T000000Z-0001", "laptop", "9", "01OLD"), claim("20260101T000000Z-0002", "laptop", "8", "01OLD")
+	own, far := claim("20260101T000000Z-0003", "laptop", "7", "01OLD"), claim("20260101T000000Z-0004", "other", "9", "01OLD")
+	twin := claim("20260101T000000Z-0005", "laptop", "9", "01THEIRS")
 	scratch("binnacle_drill_dead", "laptop/9/01OLD")
 	scratch("binnacle_drill_live", "laptop/8/01OLD")
 	scratch("binnacle_drill_own", "laptop/7/01OLD")
 	scratch("binnacle_drill_far", "other/9/01OLD")
+	scratch("binnacle_drill_twin", "laptop/9/01THEIRS")
 	scratch("binnacle_copy_dead", "laptop/9/01OLD")
 	p.must("backup create", "NAME", "db")
 	has := func(prefix string) bool {
 		return slices.ContainsFunc(p.keys(), func(k string) bool { return strings.HasPrefix(k, prefix) })
 	}
-	if has(dead) || !has(live) || has(own) || !has(far) {
+	if has(dead) || !has(live) || has(own) || !has(far) || !has(twin) {
 		t.Errorf("what is left of the store: %v", p.keys())
 	}
-	if want := []string{"binnacle_drill_live", "binnacle_drill_far", "binnacle_copy_dead"}; !sameSet(p.containers(), want) {
+	if want := []string{"binnacle_drill_live", "binnacle_drill_far", "binnacle_drill_twin", "binnacle_copy_dead"}; !sameSet(p.containers(), want) {
 		t.Errorf("the containers %v are left, want %v", p.containers(), want)
 	}
 	if len(p.listed()) != 1 {
