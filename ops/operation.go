@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,6 +88,14 @@ type Param struct {
 
 // Params are the values given, by parameter name.
 type Params map[string]string
+
+// With is a copy in which the others' values stand in place of its own.
+func (p Params) With(others Params) Params {
+	out := make(Params, len(p)+len(others))
+	maps.Copy(out, p)
+	maps.Copy(out, others)
+	return out
+}
 
 // Text is a parameter's value, "" when it was not given.
 func (p Params) Text(name string) string { return p[name] }

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -105,11 +104,7 @@ func (m *Model) operationEntry(op ops.Operation) dialog.Entry {
 		Key: op.Key, Name: op.Name, Text: op.Summary, Danger: op.Risk > ops.Read, Intent: run,
 		Typed: func(args string) kit.Intent {
 			typed := run
-			typed.Params = maps.Clone(run.Params)
-			if typed.Params == nil {
-				typed.Params = ops.Params{}
-			}
-			maps.Copy(typed.Params, parseParams(op, args))
+			typed.Params = run.Params.With(parseParams(op, args))
 			typed.Ready = !needs(op, typed.Params)
 			return typed
 		},

@@ -12,13 +12,11 @@ import (
 // Restore offers the backups that a store holds, the newest first. What is chosen
 // is planned and confirmed in a second step.
 type Restore struct {
-	card
+	picker[choiceKey]
 	run      kit.Run
 	name, id string // names of the parameters
 	of       string // what is to be restored; "" for anything
 	shown    []choice
-	list     kit.List[choiceKey]
-	table    widget.Table[choiceKey]
 	wide     int // of the names
 	schema   int // of the schema versions
 }
@@ -53,7 +51,7 @@ func (d *Restore) Sync(scene kit.Scene) {
 	for i, c := range d.shown {
 		keys[i] = c.key
 	}
-	d.list.Sync(keys, max(min(len(keys), scene.Height-7), 1))
+	d.sync(scene, keys)
 	for _, c := range d.shown {
 		if first && c.kept.Problem == "" {
 			d.list.Select(c.key)
@@ -65,16 +63,12 @@ func (d *Restore) Sync(scene kit.Scene) {
 
 // Update handles the keys.
 func (d *Restore) Update(msg tea.Msg) (kit.Intent, tea.Cmd) {
-	switch msg := msg.(type) {
-	case kit.Wheel:
-		d.list.By(msg.Lines)
-	case kit.Click:
-		d.list.At(msg.Y - 2)
-	case tea.KeyPressMsg:
-		return d.press(msg.String()), nil
+	back, chosen := d.update(msg)
+	if chosen {
+		return d.choose(), nil
 	}
 	d.fill()
-	return nil, nil
+	return back, nil
 }
 
 // View is the dialog.
@@ -98,73 +92,24 @@ func (d *Restore) collect() {
 	}
 }
 
-func (d *Restore) press(k string) kit.Intent {
-	switch k {
-	case "esc", "q":
-		return kit.Back{}
-	case "j", "down":
-		d.list.By(1)
-	case "k", "up":
-		d.list.By(-1)
-	case "g", "home":
-		d.list.Move(kit.Top)
-	case "G", "end":
-		d.list.Move(kit.Bottom)
-	case "pgdown", "ctrl+d":
-		d.list.Move(kit.PageDown)
-	case "pgup", "ctrl+u":
-		d.list.Move(kit.PageUp)
-	case "enter":
-		return d.choose()
-	}
-	d.fill()
-	return nil
-}
-
 func (d *Restore) choose() kit.Intent {
-	key, ok := d.list.Key()
-	if !ok {
-		return kit.Back{}
-	}
+	key, _ := d.list.Key()
 	run := d.run
 	run.Ready, run.Ask = true, false
-	run.Params = ops.Params{d.id: key.id}
-	for k, v := range d.run.Params {
-		if k != d.id {
-			run.Params[k] = v
-		}
-	}
-	run.Params[d.name] = key.name
+	run.Params = run.Params.With(ops.Params{d.name: key.name, d.id: key.id})
 	return run
 }
 
 func (d *Restore) fill() {
-	th, w := d.scene.Theme, d.inner()
-	d.body, d.foot = nil, nil
 	if len(d.shown) == 0 {
 		of := ""
 		if d.of != "" {
 			of = " of " + d.of
 		}
-		d.body = wrapped(th, "No backup"+of+" is kept, so there is nothing to restore. B on the accessory backs it up.", w, theme.Warn)
-		d.foot = []string{"", th.Paint(theme.Dim, "esc closes")}
+		d.empty("No backup" + of + " is kept, so there is nothing to restore. B on the accessory backs it up.")
 		return
 	}
-	d.table.Layout(d.columns(), w, th)
-	d.body = append(d.body, d.table.Header(th))
-	from, to := d.list.Window()
-	for i := from; i < to; i++ {
-		on := theme.Plain
-		if i == d.list.Index() {
-			on = theme.Cursor
-		}
-		d.body = append(d.body, d.table.Draw(d.shown[i].key, d.row(d.shown[i]), on, th))
-	}
-	d.foot = []string{""}
-	for _, b := range d.doubtful() {
-		d.foot = append(d.foot, th.Paint(theme.Warn, kit.Cut(b, w, th.Ellipsis)))
-	}
-	d.foot = append(d.foot, th.Paint(theme.Dim, "enter shows what it would do, esc closes"))
+	d.rows(d.columns(), func(i int) (choiceKey, widget.Row) { return d.shown[i].key, d.row(d.shown[i]) }, d.doubtful()...)
 }
 
 // doubtful are the stores that could not be read again, and the age of what is
