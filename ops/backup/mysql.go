@@ -1,10 +1,8 @@
 package backup
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,13 +68,8 @@ func (MySQL) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
 // Read goes through the dump and wants it complete. There is no tool to list one.
 func (MySQL) Read(ctx context.Context, at Place, from Source) error {
 	for _, part := range []string{mysqlTablesPart, mysqlObjectsPart, mysqlEventsPart} {
-		r, err := from.Open(ctx, part)
-		if err != nil {
-			return err
-		}
 		count := &rowCounter{}
-		_, err = io.Copy(count, r)
-		if err := errors.Join(err, r.Close()); err != nil {
+		if _, err := readPart(ctx, from, part, func(r io.Reader) (int64, error) { return io.Copy(count, r) }); err != nil {
 			return err
 		}
 		if !count.completed {
@@ -101,10 +94,7 @@ func (MySQL) SQL(ctx context.Context, at Place, script io.Reader) (string, error
 	if err != nil {
 		return "", explainMySQL(err)
 	}
-	if end := strings.IndexAny(said, "\t\n"); end >= 0 {
-		said = said[:end]
-	}
-	return said, nil
+	return firstCell(said, "\t\n"), nil
 }
 
 // Private
@@ -142,7 +132,7 @@ func lookMySQL(ctx context.Context, at Place, questions string) (Facts, error) {
 	}
 	facts := Facts{Free: -1}
 	for text := range strings.Lines(said) {
-		if err := learnMySQL(&facts, []byte(text)); err != nil {
+		if err := facts.learn([]byte(text)); err != nil {
 			return facts, err
 		}
 	}
@@ -154,40 +144,6 @@ func lookMySQL(ctx context.Context, at Place, questions string) (Facts, error) {
 }
 
 // Helpers
-
-// learnMySQL takes one line of what mysqlFacts answers, or of df.
-func learnMySQL(facts *Facts, line []byte) error {
-	if line = bytes.TrimSpace(line); len(line) == 0 {
-		return nil
-	}
-	if line[0] != '{' {
-		facts.Free = freeBytes(string(line))
-		return nil
-	}
-	var said struct {
-		Version  string  `json:"version"`
-		Database string  `json:"database"`
-		Size     float64 `json:"size"`
-		Clients  int     `json:"clients"`
-		Table    string  `json:"table"`
-		Rows     int64   `json:"rows"`
-		Schema   string  `json:"schema"`
-	}
-	if err := json.Unmarshal(line, &said); err != nil {
-		return fmt.Errorf("the database answers %q: %w", line, err)
-	}
-	switch {
-	case said.Version != "":
-		facts.Version = plainVersion(said.Version)
-	case said.Database != "":
-		facts.Size, facts.Clients, facts.Details = int64(said.Size), said.Clients, map[string]string{"database": said.Database}
-	case said.Table != "":
-		facts.Tables = append(facts.Tables, Table{Name: said.Table, Rows: said.Rows})
-	default:
-		facts.Schema = said.Schema
-	}
-	return nil
-}
 
 // unended is a script without the end of its last statement, and what follows it:
 // the client takes a lone end for a statement.
@@ -202,28 +158,13 @@ func unended(script string) string {
 	}
 }
 
-// plainVersion cuts what a distribution adds: 10.11.14-MariaDB-0+deb12u2.
-func plainVersion(text string) string {
-	number, product, _ := strings.Cut(text, "-")
-	if strings.Contains(product, "MariaDB") {
-		number += "-MariaDB"
-	}
-	return number
-}
-
 // explainMySQL gives failures that many have a hint.
 func explainMySQL(err error) error {
-	said := output(err)
-	for _, known := range []struct{ text, hint string }{
+	return explain(err, []failure{
 		{"has no client", "add one to the image (Debian: mariadb-client), of the server's product and version"},
 		{"names no database", "set database: for it under backups: of x-binnacle"},
 		{"Access denied", "the user and password in the container's environment must be allowed that"},
 		{"No space left on device", "free some space on the host first"},
 		{"is full", "free some space on the host first"},
-	} {
-		if strings.Contains(said, known.text) {
-			return hint(err, known.hint)
-		}
-	}
-	return err
+	})
 }

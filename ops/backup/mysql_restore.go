@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -36,8 +35,8 @@ func (e MySQL) Scratch(ctx context.Context, at Place, name string, from Source) 
 	if err != nil {
 		return Place{}, err
 	}
-	if _, err := scratch.answer(ctx, "waiting for the throwaway server", line, nil); err != nil {
-		return Place{}, hint(err, "docker logs "+name+" on the host tells why it does not start")
+	if err := scratch.awaitScratch(ctx, line); err != nil {
+		return Place{}, err
 	}
 	loaded, err := e.load(ctx, scratch, name, from, as)
 	if err != nil {
@@ -138,15 +137,7 @@ func (MySQL) Leftovers(ctx context.Context, at Place) ([]string, error) {
 	if err != nil {
 		return nil, explainMySQL(err)
 	}
-	for text := range strings.Lines(said) {
-		var name string
-		if err := json.Unmarshal([]byte(text), &name); err != nil {
-			return nil, fmt.Errorf("the database answers %q: %w", text, err)
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names, nil
+	return appendNames(names, said)
 }
 
 // Private
@@ -201,12 +192,8 @@ func (MySQL) feed(ctx context.Context, at Place, what, script string, from Sourc
 }
 
 func readMySQLMade(ctx context.Context, from Source) (mysqlMade, error) {
-	r, err := from.Open(ctx, mysqlSettings)
+	text, err := readPart(ctx, from, mysqlSettings, io.ReadAll)
 	if err != nil {
-		return mysqlMade{}, err
-	}
-	text, err := io.ReadAll(r)
-	if err := errors.Join(err, r.Close()); err != nil {
 		return mysqlMade{}, err
 	}
 	return parseMySQLMade(text)

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 	"strings"
 
 	"binnacle/ops"
@@ -42,7 +40,7 @@ dir=$(psql -XAtqw -c 'SHOW data_directory' 2>/dev/null) && [ -d "$dir" ] && df -
 	}
 	facts := Facts{Free: -1, Details: map[string]string{}}
 	for text := range strings.Lines(said) {
-		if err := learnPostgres(&facts, []byte(text)); err != nil {
+		if err := facts.learn([]byte(text)); err != nil {
 			return facts, err
 		}
 	}
@@ -100,10 +98,7 @@ func (Postgres) SQL(ctx context.Context, at Place, script io.Reader) (string, er
 	if err != nil {
 		return "", explainPostgres(err)
 	}
-	if end := strings.IndexAny(said, "\n\037"); end >= 0 {
-		said = said[:end]
-	}
-	return said, nil
+	return firstCell(said, "\n\037"), nil
 }
 
 // Private
@@ -177,7 +172,7 @@ func (h *heldPostgres) end(fail context.CancelCauseFunc) Facts {
 	for h.answers.Scan() { // ends with the session
 		if counted = bytes.Contains(h.answers.Bytes(), []byte(postgresCounted)); counted {
 			_ = h.stdin.Close()
-		} else if err := learnPostgres(&facts, h.answers.Bytes()); err != nil {
+		} else if err := facts.learn(h.answers.Bytes()); err != nil {
 			fail(err)
 		}
 	}
@@ -228,70 +223,14 @@ func postgresVersion(ctx context.Context, at Place) (Facts, error) {
 		return Facts{}, explainPostgres(err)
 	}
 	missing := &ops.Error{Host: at.Host, Summary: "looking at the database", Cause: fmt.Errorf("there is no such database: %w", ops.ErrNotFound)}
-	return Facts{Version: firstWord(said), Free: -1}, missing
+	return Facts{Version: plainVersion(said), Free: -1}, missing
 }
 
 // Helpers
 
-// learnPostgres takes one line of what postgresFacts answers, or of df.
-func learnPostgres(facts *Facts, line []byte) error {
-	if line = bytes.TrimSpace(line); len(line) == 0 {
-		return nil
-	}
-	if line[0] != '{' {
-		facts.Free = freeBytes(string(line))
-		return nil
-	}
-	var said struct {
-		Version  string `json:"version"`
-		Database string `json:"database"`
-		Size     int64  `json:"size"`
-		Clients  int    `json:"clients"`
-		Table    string `json:"table"`
-		Rows     int64  `json:"rows"`
-		Schema   string `json:"schema"`
-	}
-	if err := json.Unmarshal(line, &said); err != nil {
-		return fmt.Errorf("the database answers %q: %w", line, err)
-	}
-	switch {
-	case said.Version != "":
-		facts.Version, facts.Size, facts.Clients = firstWord(said.Version), said.Size, said.Clients
-		facts.Details["database"] = said.Database
-	case said.Table != "":
-		facts.Tables = append(facts.Tables, Table{Name: said.Table, Rows: said.Rows})
-	default:
-		facts.Schema = said.Schema
-	}
-	return nil
-}
-
-// freeBytes reads a line of `df -Pk`; -1 when it is none.
-func freeBytes(line string) int64 {
-	fields := strings.Fields(line)
-	for i, field := range fields {
-		if strings.HasSuffix(field, "%") && i > 0 {
-			if blocks, err := strconv.ParseInt(fields[i-1], 10, 64); err == nil {
-				return blocks << 10
-			}
-		}
-	}
-	return -1
-}
-
-func firstWord(text string) string {
-	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
-	return word
-}
-
-func sortTables(tables []Table) {
-	slices.SortFunc(tables, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })
-}
-
 // explainPostgres gives failures that many have a hint.
 func explainPostgres(err error) error {
-	said := output(err)
-	for _, known := range []struct{ text, hint string }{
+	return explain(err, []failure{
 		{": not found", "the image of the container has no PostgreSQL client; add one to it (Debian: postgresql-client), of the server's version or newer"},
 		{"server version mismatch", "install the client of the server's version in the image"},
 		{"unsupported version", "the archive is of a newer PostgreSQL; restore it on a server of that version"},
@@ -299,10 +238,5 @@ func explainPostgres(err error) error {
 		{"permission denied to create database", "the role needs CREATEDB: ALTER ROLE … CREATEDB"},
 		{"canceling statement due to lock timeout", "somebody holds a lock of a table; try again when that has ended"},
 		{"No space left on device", "free some space on the host first"},
-	} {
-		if strings.Contains(said, known.text) {
-			return hint(err, known.hint)
-		}
-	}
-	return err
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,8 +42,8 @@ func (e Postgres) Scratch(ctx context.Context, at Place, name string, from Sourc
 	if err != nil {
 		return Place{}, err
 	}
-	if _, err := scratch.answer(ctx, "waiting for the throwaway server", line, nil); err != nil {
-		return Place{}, hint(err, "docker logs "+name+" on the host tells why it does not start")
+	if err := scratch.awaitScratch(ctx, line); err != nil {
+		return Place{}, err
 	}
 	return e.load(ctx, scratch, name, from, made, "--no-tablespaces")
 }
@@ -132,15 +131,7 @@ func (Postgres) Leftovers(ctx context.Context, at Place) ([]string, error) {
 	if err != nil {
 		return nil, explainPostgres(err)
 	}
-	for text := range strings.Lines(said) {
-		var name string
-		if err := json.Unmarshal([]byte(text), &name); err != nil {
-			return nil, fmt.Errorf("the database answers %q: %w", text, err)
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names, nil
+	return appendNames(names, said)
 }
 
 // Private
@@ -236,12 +227,8 @@ func presentMade(ctx context.Context, at Place) (made, error) {
 }
 
 func readMade(ctx context.Context, from Source) (made, error) {
-	r, err := from.Open(ctx, postgresSettings)
+	text, err := readPart(ctx, from, postgresSettings, io.ReadAll)
 	if err != nil {
-		return made{}, err
-	}
-	text, err := io.ReadAll(r)
-	if err := errors.Join(err, r.Close()); err != nil {
 		return made{}, err
 	}
 	return parseMade(text)
@@ -252,7 +239,7 @@ func parseMade(text []byte) (made, error) {
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, fmt.Errorf("%s: %w", postgresSettings, err)
 	}
-	m.Version = firstWord(m.Version)
+	m.Version = plainVersion(m.Version)
 	return m, nil
 }
 

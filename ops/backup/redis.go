@@ -264,16 +264,14 @@ func (s redisServer) number(name string) int64 {
 
 // explainRedis says what to do about what the client printed.
 func explainRedis(err error) error {
-	said := output(err)
-	switch {
-	case strings.Contains(said, "does not let its default user in"):
-		return hint(err, "give the container REDIS_PASSWORD with the default user's password; other users of an ACL are not supported")
-	case strings.Contains(said, "unknown command"), strings.Contains(said, "NOPERM"):
-		return hint(err, "the default user has to be allowed INFO, CONFIG, PSYNC, REPLICAOF and BGSAVE under these names")
-	case strings.Contains(said, "is not running"), strings.Contains(said, "is paused"):
-		return hint(err, "start the container, then try again")
-	}
-	return err
+	const allowed = "the default user has to be allowed INFO, CONFIG, PSYNC, REPLICAOF and BGSAVE under these names"
+	return explain(err, []failure{
+		{"does not let its default user in", "give the container REDIS_PASSWORD with the default user's password; other users of an ACL are not supported"},
+		{"unknown command", allowed},
+		{"NOPERM", allowed},
+		{"is not running", "start the container, then try again"},
+		{"is paused", "start the container, then try again"},
+	})
 }
 
 func lastLine(text string) string {

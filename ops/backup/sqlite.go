@@ -275,20 +275,6 @@ func (s *sqliteSession) facts() (Facts, error) {
 
 // Helpers
 
-// readPart opens a part, reads it to its end and closes it.
-func readPart(ctx context.Context, from Source, part string, read func(io.Reader) (int, error)) (int, error) {
-	r, err := from.Open(ctx, part)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close()
-	n, err := read(r)
-	if err == nil {
-		_, err = io.Copy(io.Discard, r)
-	}
-	return n, err
-}
-
 // sqliteURI names a file that is there already.
 func sqliteURI(path string) string {
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?mode=rw"
@@ -298,17 +284,11 @@ func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name,
 
 // explainSQLite says what to do about what sqlite3 printed.
 func explainSQLite(err error) error {
-	said := output(err)
-	for _, known := range []struct{ text, hint string }{
+	return explain(err, []failure{
 		{"not found", "the container's image has no sqlite3: add it (Debian: apt-get install sqlite3, Alpine: apk add sqlite)"},
 		{"database is locked", "somebody holds the database: try again, or stop the app meanwhile"},
 		{"is not a database", "the path names a file that is no SQLite database, or an encrypted one"},
 		{"is not running", "start the container, then try again"},
 		{"is paused", "docker unpause the container, then try again"},
-	} {
-		if strings.Contains(said, known.text) {
-			return hint(err, known.hint)
-		}
-	}
-	return err
+	})
 }
