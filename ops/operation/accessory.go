@@ -188,13 +188,19 @@ func (s *story) accessoryEffects(accs []*config.Accessory, more func(*story, *co
 			effects = append(effects, more(s, acc, hosts)...)
 		}
 	}
-	if s.cfg.Destination() != "" && len(accs) > 0 {
-		effects = append(effects, ops.Effect{Label: "shared", Text: "its container serves every destination that names the same host", Warn: true})
-	}
+	effects = append(effects, s.sharedEffect(len(accs) > 0)...)
 	if l := s.lockEffect(); l.Text != "" {
 		effects = append(effects, l)
 	}
 	return effects
+}
+
+// sharedEffect warns of accessories: their containers have no destination in their names.
+func (s *story) sharedEffect(accessory bool) []ops.Effect {
+	if s.cfg.Destination() == "" || !accessory {
+		return nil
+	}
+	return []ops.Effect{{Label: "shared", Text: "its container serves every destination that names the same host", Warn: true}}
 }
 
 // hostsOf are the selected hosts of accessories.

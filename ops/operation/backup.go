@@ -204,9 +204,13 @@ func (p *protected) clean(ctx context.Context, r *ops.Run) error {
 }
 
 // tidy is clean and cleanScratch for what has other work to do: what cannot be
-// removed stays, and is told.
+// removed stays, and is told. Another destination's store is only read.
 func (p *protected) tidy(ctx context.Context, r *ops.Run, at backup.Place) {
-	for _, err := range []error{p.clean(ctx, r), p.cleanScratch(ctx, r, at)} {
+	failed := []error{p.cleanScratch(ctx, r, at)}
+	if p.from == p.App {
+		failed = append(failed, p.clean(ctx, r))
+	}
+	for _, err := range failed {
 		if err != nil {
 			r.Line(ops.Stderr, err.Error())
 		}

@@ -82,6 +82,12 @@ func (p *protected) choose(ctx context.Context, r *ops.Run, picked *choice) (bac
 		return backup.Entry{}, err
 	}
 	entry, err := p.shelf.Find(ctx, picked.id)
+	if missing := new(ops.Error); p.from != p.App && errors.Is(err, ops.ErrNotFound) && errors.As(err, &missing) {
+		err = &ops.Error{
+			Summary: fmt.Sprintf("backups of %s in %s", p.from, p.Store.Location()), Cause: fmt.Errorf("%s: %w", missing.Summary, ops.ErrNotFound),
+			Hint: "that is where " + string(p.App) + " keeps its own: name the other's store for it under x-binnacle, or list with --from",
+		}
+	}
 	if err != nil {
 		return backup.Entry{}, err
 	}
@@ -142,6 +148,9 @@ func (p *protected) climb(ctx context.Context, r *ops.Run, entry backup.Entry, r
 	began := r.Now()
 	err := check()
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, backup.ErrDamaged)) {
+		return err
+	}
+	if p.from != p.App { // what it comes to elsewhere is not held against it, nor for it
 		return err
 	}
 	record := backup.Check{Rung: rung, At: r.Now(), Took: r.Now().Sub(began), By: p.Performer}
@@ -268,14 +277,21 @@ func (p *protected) compare(ctx context.Context, at backup.Place, entry backup.E
 	return failed
 }
 
-// room fails when the data would not fit on the host beside what is there.
+// room fails when the data would not fit on the host beside what is there, or not
+// be read by a server of the same image.
 func (p *protected) room(ctx context.Context, at backup.Place, entry backup.Entry) error {
 	now, err := p.engine.Look(ctx, at)
-	if errors.Is(err, ops.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	absent := errors.Is(err, ops.ErrNotFound)
+	if err != nil && !absent {
 		return err
+	}
+	if at.URL == "" { // else the image is that of the dumped server
+		if err := backup.Compatible(p.Engine, entry.EngineVersion, now.Version); err != nil {
+			return err
+		}
+	}
+	if absent {
+		return nil
 	}
 	return fits(p.Host, now, entry)
 }

@@ -77,6 +77,12 @@ func (t *restoration) plan() (ops.Plan, error) {
 			return ops.Plan{}, err
 		}
 		s.sel, hosts = whole, whole.Hosts()
+		if role := t.cfg.Role(t.Role); t.URL != "" && role != nil && !role.Proxied() {
+			return ops.Plan{}, &ops.Error{
+				Summary: "restore " + t.Name + " --maintenance", Cause: fmt.Errorf("the database is reached through the containers of role %s, which would be stopped", t.Role),
+				Hint: "name a role behind the proxy under backups: of x-binnacle, or give --live",
+			}
+		}
 		writers := &writers{story: s, spared: func() string { return t.at.Container }}
 		hold, let = writers.hold(), writers.let()
 	}
@@ -110,7 +116,7 @@ func (t *restoration) check() *ops.Step {
 			if err := t.unlock(ctx, r, entry); err != nil {
 				return err
 			}
-			if err := t.restorable(entry); err != nil {
+			if err := cmp.Or(t.restorable(entry), t.itself(entry)); err != nil {
 				return err
 			}
 			if entry.Problem != "" {
@@ -162,6 +168,19 @@ func (t *restoration) writing(now backup.Facts) error {
 	return &ops.Error{
 		Host: t.Host, Summary: "restore " + t.Name, Cause: fmt.Errorf("%d clients are connected to %s", now.Clients, orNothing(cmp.Or(t.Database, t.Name))),
 		Hint: "--maintenance holds them off; --live swaps under them, and loses what they write meanwhile",
+	}
+}
+
+// itself refuses to put another destination's backup where it was taken from: an
+// accessory's container has no destination in its name, so that two of them may
+// share it.
+func (t *restoration) itself(entry backup.Entry) error {
+	if t.from == t.App || t.Accessory == "" || entry.Accessory != t.Accessory || entry.Host != t.Host || entry.Database != t.Database {
+		return nil
+	}
+	return &ops.Error{
+		Host: t.Host, Summary: "restore " + t.Name, Cause: fmt.Errorf("%s is the database of %s itself, which %s shares", t.containerText(), t.from, t.App),
+		Hint: "give the destination an accessory on another host, or restore without --from and with the destination that is meant",
 	}
 }
 
@@ -237,7 +256,7 @@ func (t *restoration) safety() *ops.Step {
 				return ops.ErrSkipped
 			}
 			t.tellTo(r)
-			if err := t.stillQuiet(ctx); err != nil {
+			if err := t.stillQuiet(ctx, r); err != nil {
 				return err
 			}
 			own := *t.protected
@@ -265,11 +284,11 @@ func (t *restoration) safety() *ops.Step {
 
 // stillQuiet fails when clients have come since the check: it was quick, and the
 // loading long.
-func (t *restoration) stillQuiet(ctx context.Context) error {
-	if t.Params.On("maintenance") || t.Params.On("live") {
+func (t *restoration) stillQuiet(ctx context.Context, r *ops.Run) error {
+	if t.absent || t.Params.On("maintenance") || t.Params.On("live") {
 		return nil
 	}
-	now, err := t.engine.Look(ctx, t.at)
+	now, err := t.look(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -285,6 +304,9 @@ func (t *restoration) swap() *ops.Step {
 				return ops.ErrCancelled
 			}
 			t.tellTo(r)
+			if err := t.stillQuiet(ctx, r); err != nil {
+				return err
+			}
 			before, err := t.engine.Leftovers(ctx, t.at)
 			if err != nil {
 				return err

@@ -17,7 +17,9 @@ func (t *restoration) effects() []ops.Effect {
 	if t.Params.On("without-safety") {
 		first.Text, first.Warn = "it is loaded beside and compared; the data that is there is not saved", true
 	}
-	effects = append(effects, ops.Effect{Label: "into", Text: into}, first)
+	effects = append(effects, ops.Effect{Label: "into", Text: into})
+	effects = append(effects, t.sharedEffect(t.Accessory != "")...)
+	effects = append(effects, first)
 	switch {
 	case t.Params.On("maintenance"):
 		effects = append(effects, ops.Effect{Label: "then", Text: "maintenance page on " + joined(t.sel.ProxyHosts()) + ", other roles stopped, until it is swapped", Warn: true})

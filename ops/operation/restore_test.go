@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"binnacle/config"
 	"binnacle/ops"
@@ -102,9 +104,10 @@ func TestWhatAKilledRestoreHeldOffWorksAgain(t *testing.T) {
 	p.world.On("vm1", "kamal-proxy list", opstest.Reply{Answer: func(context.Context, string) (string, error) {
 		return strings.ReplaceAll(p.routeTable("vm1"), "running", "stopped"), nil
 	}})
-	p.world.On("vm1", "^cat .kamal/held-shop-web ", opstest.Reply{Stdout: "maintenance\n"})
-	p.world.On("vm3", "^cat .kamal/held-shop-job ", opstest.Reply{Stdout: "shop-job-v2 shop-job-v0\n"})
-	p.world.Engine("vm3").Change("shop-job-v2", func(c *ops.Inspection) { c.State = "exited" })
+	at := strconv.FormatInt(p.world.Now().Add(-time.Minute).Unix(), 10)
+	p.world.On("vm1", "^cat .kamal/held-shop-web ", opstest.Reply{Stdout: at + " maintenance\n"})
+	p.world.On("vm3", "^cat .kamal/held-shop-job ", opstest.Reply{Stdout: at + " shop-job-v2 shop-job-v0\n"})
+	p.world.Engine("vm3").Change("shop-job-v2", func(c *ops.Inspection) { c.State, c.Finished = "exited", p.world.Now() })
 	p.must("restore", "NAME", "db", "maintenance", "true")
 	for host, file := range map[string]string{"vm1": "web", "vm3": "job"} {
 		if asked := p.world.Asked(host); !slices.Contains(asked, "rm -f .kamal/held-shop-"+file) {

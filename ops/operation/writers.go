@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +48,8 @@ func (w *writers) hold() ops.Node {
 			if err != nil {
 				return err
 			}
-			left, err := r.Capture(ctx, command.New("cat", heldFile(p), "2>/dev/null", "||", "true"))
+			text, err := r.Capture(ctx, command.New("cat", heldFile(p), "2>/dev/null", "||", "true"))
+			left := parseMark(text)
 			switch {
 			case err != nil:
 				return err
@@ -55,8 +57,8 @@ func (w *writers) hold() ops.Node {
 				return ops.ErrCancelled
 			case len(running) == 0:
 				r.Note("nothing runs")
-				return w.adopt(ctx, r, p, strings.Fields(left))
-			case strings.TrimSpace(left) == page:
+				return w.adopt(ctx, r, p, left)
+			case slices.Contains(left.what, page) && r.Now().Sub(left.at) < 2*longest: // an older one is somebody's own
 				w.note(p, func(was *held) { was.page = true })
 			}
 			return hold(ctx, r, p, running)
@@ -146,19 +148,31 @@ func (w *writers) stop(ctx context.Context, r *ops.Run, p *place, running []ops.
 }
 
 // adopt takes over what a run that was killed has stopped, as far as it is there.
-func (w *writers) adopt(ctx context.Context, r *ops.Run, p *place, names []string) error {
-	if len(names) == 0 {
+// What was started since is somebody else's to start, and so is the place of what
+// has a successor.
+func (w *writers) adopt(ctx context.Context, r *ops.Run, p *place, left mark) error {
+	if len(left.what) == 0 {
 		return ops.ErrSkipped
 	}
 	all, err := r.Docker().ListContainers(ctx, p.app.Labels()...)
 	if err != nil {
 		return &ops.Error{Host: p.host, Command: p.app.Info().String(), Cause: err}
 	}
-	for _, c := range all {
-		if slices.Contains(names, c.Name) {
-			w.note(p, func(was *held) { was.stopped = append(was.stopped, c.Name) })
-			r.Say("%s was stopped by a restore that did not end", c.Name)
+	was := func(c ops.Container) bool { return slices.Contains(left.what, c.Name) }
+	newest := slices.MaxFunc(append(all, ops.Container{}), func(a, b ops.Container) int { return a.Created.Compare(b.Created) })
+	if !was(newest) {
+		return ops.ErrSkipped
+	}
+	for _, c := range slices.DeleteFunc(all, func(c ops.Container) bool { return !was(c) }) {
+		found, err := r.Docker().InspectContainer(ctx, c.ID)
+		if err != nil {
+			return &ops.Error{Host: p.host, Command: "docker inspect " + c.Name, Cause: err}
 		}
+		if found.Running() || found.Started.After(left.at) || found.Finished.Before(left.at) {
+			continue
+		}
+		w.note(p, func(was *held) { was.stopped = append(was.stopped, c.Name) })
+		r.Say("%s was stopped by a restore that did not end", c.Name)
 	}
 	return nil
 }
@@ -186,8 +200,27 @@ func (w *writers) of(p *place) held {
 // heldFile tells, for a run after one that is killed, what was held off.
 func heldFile(p *place) string { return ".kamal/held-" + p.app.ContainerPrefix() }
 
+// markHeld writes it, with the host's own time: that of its containers.
 func markHeld(p *place, words ...string) command.Line {
-	return command.New("echo").With(words...).With(">", heldFile(p))
+	return command.New("echo", "$(date +%s)").With(words...).With(">", heldFile(p))
+}
+
+// mark is what such a file says.
+type mark struct {
+	at   time.Time
+	what []string
+}
+
+func parseMark(text string) mark {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return mark{}
+	}
+	seconds, err := strconv.ParseInt(words[0], 10, 64)
+	if err != nil {
+		return mark{}
+	}
+	return mark{time.Unix(seconds, 0), words[1:]}
 }
 
 // stillHeld adds to a failure what gives the app back by hand.
