@@ -24,25 +24,27 @@ func ParseCron(text string) (Cron, error) {
 		return Cron{}, fmt.Errorf("a schedule has five fields (minute, hour, day, month, weekday), and %q has %d", text, len(parts))
 	}
 	var bits [5]uint64
+	var plain [5]string
 	for i, field := range cronFields() {
-		set, err := field.parse(parts[i])
+		set, words, err := field.parse(parts[i])
 		if err != nil {
 			return Cron{}, fmt.Errorf("the %s of %q: %w", field.name, text, err)
 		}
-		bits[i] = set
+		bits[i], plain[i] = set, words
 	}
 	if bits[4]&(1<<7) != 0 {
 		bits[4] |= 1
 	}
 	c := Cron{minutes: bits[0], hours: bits[1], days: bits[2], months: bits[3], weekdays: bits[4],
-		anyDay: strings.HasPrefix(parts[2], "*"), anyWeekday: strings.HasPrefix(parts[4], "*"), text: strings.Join(parts, " ")}
+		anyDay: strings.HasPrefix(parts[2], "*"), anyWeekday: strings.HasPrefix(parts[4], "*"), text: strings.Join(plain[:], " ")}
 	if _, due := c.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); !due {
 		return Cron{}, fmt.Errorf("%q never comes: no such month has such a day", text)
 	}
 	return c, nil
 }
 
-// String is the five fields, one space between.
+// String is the five fields as every cron reads them, one space between: 5/15, which
+// most refuse, is 5-59/15.
 func (c Cron) String() string { return c.text }
 
 // Next is the first time after another at which it is due, in that one's zone; the
@@ -71,27 +73,32 @@ type cronField struct {
 	words    []string // names of the values, from min on
 }
 
-func (f cronField) parse(text string) (uint64, error) {
-	var set uint64
+// parse reads a field; plain is the same without a step that has no range.
+func (f cronField) parse(text string) (set uint64, plain string, err error) {
+	var parts []string
 	for part := range strings.SplitSeq(text, ",") {
 		values, step, stepped := strings.Cut(part, "/")
 		every := 1
 		if stepped {
 			n, err := strconv.Atoi(step)
 			if err != nil || n < 1 {
-				return 0, fmt.Errorf("%q is no step", part)
+				return 0, "", fmt.Errorf("%q is no step", part)
 			}
 			every = n
 		}
 		from, to, err := f.span(values, stepped)
 		if err != nil {
-			return 0, err
+			return 0, "", err
 		}
 		for value := from; value <= to; value += every {
 			set |= 1 << value
 		}
+		if stepped && values != "*" && !strings.Contains(values, "-") {
+			part = fmt.Sprintf("%d-%d/%d", from, to, every)
+		}
+		parts = append(parts, part)
 	}
-	return set, nil
+	return set, strings.Join(parts, ","), nil
 }
 
 // span is the first and last value of `*`, `5`, `1-5`, and of `5/2`, which goes to

@@ -95,6 +95,28 @@ func TestCronProblems(t *testing.T) {
 	}
 }
 
+func TestCronAsEveryCronReadsIt(t *testing.T) {
+	for schedule, want := range map[string]string{
+		"5/15 * * * *":             "5-59/15 * * * *",
+		"0 2/6 10/10 3/3 1/2":      "0 2-23/6 10-31/10 3-12/3 1-7/2",
+		"1,5/15,30-40/5 * * * *":   "1,5-59/15,30-40/5 * * * *",
+		"0 0 * jan/6 mon/2":        "0 0 * 1-12/6 1-7/2",
+		"*/15  2 1-31/2 * mon-fri": "*/15 2 1-31/2 * mon-fri",
+	} {
+		cron, err := ParseCron(schedule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cron.String() != want {
+			t.Errorf("%s: %s, want %s", schedule, cron, want)
+		}
+		again, err := ParseCron(want)
+		if err != nil || again != cron {
+			t.Errorf("%s is due at other times than %s: %v", want, schedule, err)
+		}
+	}
+}
+
 func TestCronAsACalendar(t *testing.T) {
 	for schedule, want := range map[string]string{
 		"0 2 * * *":         "*-*-* 02:00:00",
