@@ -98,7 +98,7 @@ func (s *story) runAccessory(ctx context.Context, r *ops.Run, acc *config.Access
 	if !acc.Proxied() {
 		return nil
 	}
-	return explainAccessory(ctx, r, acc, r.Exec(ctx, builder.ProxyDeploy(s.version, short(lastLine(id)))))
+	return s.explainAccessory(ctx, r, acc, r.Exec(ctx, builder.ProxyDeploy(s.version, short(lastLine(id)))))
 }
 
 // putAccessoryFiles makes the directories of an accessory and uploads its files.
@@ -154,13 +154,13 @@ func accessoryFile(ctx context.Context, r *ops.Run, acc *config.Accessory, mount
 }
 
 // explainAccessory adds the end of its log to a proxy's refusal of an accessory.
-func explainAccessory(ctx context.Context, r *ops.Run, acc *config.Accessory, err error) error {
+func (s *story) explainAccessory(ctx context.Context, r *ops.Run, acc *config.Accessory, err error) error {
 	var known *ops.Error
 	if !errors.As(err, &known) {
 		return err
 	}
 	told := *known
-	told.Summary, told.Hint = "accessory "+acc.Name()+" is not served", "binnacle accessory logs "+acc.Name()
+	told.Summary, told.Hint = "accessory "+acc.Name()+" is not served", s.byHand("accessory logs "+acc.Name())
 	if lines, terr := r.Docker().Tail(ctx, acc.ServiceName(), evidenceLines); terr == nil && len(lines) > 0 {
 		told.Evidence = append(told.Evidence, ops.Evidence{Title: "log of " + acc.ServiceName(), Lines: lines})
 	}

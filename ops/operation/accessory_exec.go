@@ -76,9 +76,9 @@ func (s *story) accessorySpot(x *execution, acc *config.Accessory, host string) 
 			return r.Exec(ctx, s.audit(r.Now(), "", "Executed cmd '%s' on %s accessory", x.words, acc.Name()))
 		},
 		explain: func(err error) error {
-			err = withHint(err, "No such container", "binnacle accessory boot "+acc.Name())
-			err = withHint(err, "is not running", "binnacle accessory start "+acc.Name())
-			return withHint(err, acc.Name()+".env: no such file", "its env file is missing: binnacle accessory reboot "+acc.Name())
+			err = withHint(err, "No such container", s.byHand("accessory boot "+acc.Name()))
+			err = withHint(err, "is not running", s.byHand("accessory start "+acc.Name()))
+			return withHint(err, acc.Name()+".env: no such file", "its env file is missing: "+s.byHand("accessory reboot "+acc.Name()))
 		},
 	}
 }

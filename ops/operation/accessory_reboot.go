@@ -93,7 +93,7 @@ func (s *story) rebootAccessory(acc *config.Accessory, id, title string) ops.Nod
 		if err := s.removeAccessoryContainer(ctx, r, acc, a); err != nil {
 			return err
 		}
-		return accessoryDown(acc, s.runAccessory(ctx, r, acc, a))
+		return s.accessoryDown(acc, s.runAccessory(ctx, r, acc, a))
 	})
 	return ops.InSequence(id, title, present([]ops.Node{s.pullAccessory(acc, "pull", "pull "+acc.Name()), replace})...)
 }
@@ -137,12 +137,12 @@ func replacesAccessory(_ *story, acc *config.Accessory, _ []string) []ops.Effect
 // Helpers
 
 // accessoryDown tells how an accessory comes back whose old container is gone.
-func accessoryDown(acc *config.Accessory, err error) error {
+func (s *story) accessoryDown(acc *config.Accessory, err error) error {
 	var known *ops.Error
 	if !errors.As(err, &known) || known.Hint != "" {
 		return err
 	}
 	told := *known
-	told.Hint = acc.Name() + " is down there; when that is mended: binnacle accessory boot " + acc.Name()
+	told.Hint = acc.Name() + " is down there; when that is mended: " + s.byHand("accessory boot "+acc.Name())
 	return &told
 }

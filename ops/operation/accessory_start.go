@@ -52,7 +52,7 @@ func (s *story) startAccessory(ctx context.Context, r *ops.Run, acc *config.Acce
 		return err
 	}
 	if err := r.Exec(ctx, a.Start()); err != nil {
-		return withHint(err, "No such container", "binnacle accessory boot "+acc.Name())
+		return withHint(err, "No such container", s.byHand("accessory boot "+acc.Name()))
 	}
 	if !acc.Proxied() {
 		return nil
@@ -62,9 +62,9 @@ func (s *story) startAccessory(ctx context.Context, r *ops.Run, acc *config.Acce
 	case err != nil:
 		return &ops.Error{Host: r.Host, Command: a.RunningContainerID().String(), Cause: err}
 	case !c.Running():
-		return explainAccessory(ctx, r, acc, &ops.Error{Host: r.Host, Cause: errors.New("its container is " + c.State + " after the start")})
+		return s.explainAccessory(ctx, r, acc, &ops.Error{Host: r.Host, Cause: errors.New("its container is " + c.State + " after the start")})
 	}
-	return explainAccessory(ctx, r, acc, r.Exec(ctx, a.ProxyDeploy(s.version, short(c.ID))))
+	return s.explainAccessory(ctx, r, acc, r.Exec(ctx, a.ProxyDeploy(s.version, short(c.ID))))
 }
 
 // stopAccessory stops an accessory, unless it is stopped already or not there.
@@ -83,7 +83,7 @@ func (s *story) stopAccessory(ctx context.Context, r *ops.Run, acc *config.Acces
 		return nil
 	}
 	if err := r.Exec(ctx, a.ProxyRemove()); err != nil && !unrouted(err) {
-		return withHint(err, "is not running", "binnacle proxy start")
+		return withHint(err, "is not running", s.byHand("proxy start"))
 	}
 	return nil
 }

@@ -156,7 +156,7 @@ func (s *story) findVersion() *ops.Step {
 			if current.ID == "" {
 				return &ops.Error{
 					Host: p.host, Summary: "no container of role " + p.role.Name() + " runs", Cause: errors.New("there is none to use again"),
-					Hint: "leave --reuse out for a new container, or start the app: binnacle app start",
+					Hint: "leave --reuse out for a new container, or start the app: " + s.byHand("app start"),
 				}
 			}
 			s.version = versionOf(current, p.app)

@@ -31,7 +31,7 @@ func AppMaintenance() ops.Operation {
 			plan.Effects = []ops.Effect{
 				{Label: "to", Text: s.destinationText(), Warn: s.production()},
 				{Label: "hosts", Text: joined(s.sel.ProxyHosts())},
-				{Label: "stops", Text: "requests get a maintenance page until binnacle app live, deploys included", Warn: true},
+				{Label: "stops", Text: "requests get a maintenance page until " + s.byHand("app live") + ", deploys included", Warn: true},
 			}
 			if message != "" {
 				plan.Effects = append(plan.Effects, ops.Effect{Label: "message", Text: message})

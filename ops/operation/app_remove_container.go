@@ -18,7 +18,7 @@ func AppRemoveContainer() ops.Operation {
 			s := newStory(in, "app remove_container")
 			version := in.Params.Text("VERSION")
 			if version == "" {
-				return ops.Plan{}, &ops.Error{Summary: "which version?", Cause: errors.New("no VERSION was given"), Hint: "binnacle app containers lists what is there"}
+				return ops.Plan{}, &ops.Error{Summary: "which version?", Cause: errors.New("no VERSION was given"), Hint: s.byHand("app containers") + " lists what is there"}
 			}
 			remove := s.eachPlace("containers", "remove containers", ops.Parallel, func(p *place) *ops.Step { return p.removeContainer(version) })
 			plan := s.plan(ops.DataLoss, "remove containers of "+version, s.connect(), s.locked(remove))

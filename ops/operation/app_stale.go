@@ -48,8 +48,8 @@ func (p *place) showStale() *ops.Step {
 		}
 		var lines []string
 		for _, c := range stale {
-			lines = append(lines, fmt.Sprintf("Detected stale container for role %s with version %s (use `binnacle app stale_containers --stop` to stop)",
-				p.role.Name(), versionOf(c, p.app)))
+			lines = append(lines, fmt.Sprintf("Detected stale container for role %s with version %s (use `%s` to stop)",
+				p.role.Name(), versionOf(c, p.app), p.byHand("app stale_containers --stop")))
 		}
 		if len(lines) > 0 {
 			r.Result(strings.Join(lines, "\n"))

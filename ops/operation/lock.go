@@ -119,7 +119,7 @@ func (s *story) respectPrimaryLock(ctx context.Context, r *ops.Run) error {
 func (s *story) explainLock(ctx context.Context, r *ops.Run, failed error) error {
 	found, err := s.readLock(ctx, r, s.lock.host)
 	if err != nil {
-		return &ops.Error{Host: s.lock.host, Summary: "deploy lock found", Cause: err, Hint: "binnacle lock status"}
+		return &ops.Error{Host: s.lock.host, Summary: "deploy lock found", Cause: err, Hint: s.byHand("lock status")}
 	}
 	if !found.Held {
 		return failed
@@ -131,7 +131,7 @@ func (s *story) explainLock(ctx context.Context, r *ops.Run, failed error) error
 func (s *story) inTheWay(r *ops.Run, found ops.Lock) error {
 	s.lock.found = found
 	r.Fact(ops.LockSeen{App: s.App, Lock: found})
-	return lockedError(found, s.Fleet)
+	return s.lockedError(found)
 }
 
 func (s *story) release() *ops.Step {
@@ -148,12 +148,12 @@ func (s *story) release() *ops.Step {
 				found, err := s.readLock(ctx, r, s.lock.host)
 				if err != nil {
 					r.LockState("unknown: " + err.Error())
-					return &ops.Error{Host: s.lock.host, Summary: "the deploy lock may still be held", Cause: err, Hint: "binnacle lock status"}
+					return &ops.Error{Host: s.lock.host, Summary: "the deploy lock may still be held", Cause: err, Hint: s.byHand("lock status")}
 				}
 				s.lock.held = found.Held && (found.HolderTask == s.Holder.Task || found.Bare && s.lock.ours)
 				if found.Bare && !s.lock.held {
 					r.LockState("unknown: " + DescribeLock(found)[0])
-					return &ops.Error{Host: s.lock.host, Summary: "the deploy lock may be held by this task", Cause: errors.New(DescribeLock(found)[0]), Hint: "binnacle lock release"}
+					return &ops.Error{Host: s.lock.host, Summary: "the deploy lock may be held by this task", Cause: errors.New(DescribeLock(found)[0]), Hint: s.byHand("lock release")}
 				}
 				bare = found.Bare
 			}
@@ -163,7 +163,7 @@ func (s *story) release() *ops.Step {
 			r.Say("Releasing the deploy lock...")
 			if err := removeLock(ctx, r, builder, bare); err != nil {
 				r.LockState("not released: " + err.Error())
-				return &ops.Error{Host: s.lock.host, Summary: "the deploy lock was not released", Cause: err, Hint: "binnacle lock release"}
+				return &ops.Error{Host: s.lock.host, Summary: "the deploy lock was not released", Cause: err, Hint: s.byHand("lock release")}
 			}
 			s.lock.held = false
 			r.LockState("released")
@@ -202,21 +202,21 @@ func (s *story) readLock(ctx context.Context, r *ops.Run, host string) (ops.Lock
 
 // lockedError explains who holds the lock, since when, from where, whether it
 // still works, and what hosts did since.
-func lockedError(l ops.Lock, fleet ops.Fleet) error {
+func (s *story) lockedError(l ops.Lock) error {
 	e := &ops.Error{Host: l.Host, Summary: "deploy lock found", Cause: ErrLocked}
 	e.Evidence = append(e.Evidence, ops.Evidence{Title: "lock", Lines: DescribeLock(l)})
-	if changed := ChangedSince(fleet, l.At); len(changed) > 0 {
+	if changed := ChangedSince(s.Fleet, l.At); len(changed) > 0 {
 		e.Evidence = append(e.Evidence, ops.Evidence{Title: "changed since", Lines: changed})
 	}
 	switch l.Liveness {
 	case ops.HolderLive:
 		e.Hint = "it is at work: wait, or cancel that task"
 	case ops.HolderDead:
-		e.Hint = "its process is gone: binnacle lock release"
+		e.Hint = "its process is gone: " + s.byHand("lock release")
 	case ops.HolderManual:
-		e.Hint = "somebody holds it by hand; ask them, then: binnacle lock release"
+		e.Hint = "somebody holds it by hand; ask them, then: " + s.byHand("lock release")
 	default:
-		e.Hint = "if nobody is deploying: binnacle lock release"
+		e.Hint = "if nobody is deploying: " + s.byHand("lock release")
 	}
 	return e
 }

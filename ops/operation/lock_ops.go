@@ -27,7 +27,7 @@ func LockStatus() ops.Operation {
 						return &ops.Error{Host: host, Summary: "reading the lock", Cause: err}
 					}
 					r.Fact(ops.LockSeen{App: s.App, Lock: found})
-					r.Result(lockReport(found, s.Fleet))
+					r.Result(s.lockReport(found))
 					return nil
 				},
 			}), nil
@@ -114,16 +114,16 @@ func (s *story) releaseByHand(ctx context.Context, r *ops.Run, host string) erro
 
 // Helpers
 
-func lockReport(l ops.Lock, fleet ops.Fleet) string {
+func (s *story) lockReport(l ops.Lock) string {
 	if !l.Held {
 		return "There is no deploy lock"
 	}
 	lines := DescribeLock(l)
-	if changed := ChangedSince(fleet, l.At); len(changed) > 0 {
+	if changed := ChangedSince(s.Fleet, l.At); len(changed) > 0 {
 		lines = append(append(lines, "changed on hosts since then:"), indented(changed)...)
 	}
 	if l.Liveness == ops.HolderDead || l.Bare {
-		lines = append(lines, "to release it: binnacle lock release")
+		lines = append(lines, "to release it: "+s.byHand("lock release"))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -46,7 +46,7 @@ func planMigrateRollback(s *story) (ops.Plan, error) {
 		return ops.Plan{}, &ops.Error{Summary: "--step", Cause: fmt.Errorf("%q takes no number", m.how.Rollback), Hint: "write %d where it belongs: rollback: under migrate: of x-binnacle"}
 	}
 	m.undo = steps
-	m.advice = "binnacle migrate status tells what is still there"
+	m.advice = m.byHand("migrate status") + " tells what is still there"
 	what := "undo " + counted(steps, "migration") + " with " + m.versionText()
 	if s.Params.On("plan") {
 		return m.preview("what it would do to "+what, m.servingVersion())

@@ -86,7 +86,7 @@ func (m *migration) statusText() string {
 	}
 	verdict := "nothing is pending"
 	if n := len(m.seen.pending()); n > 0 {
-		verdict = fmt.Sprintf("%s pending: binnacle migrate", counted(n, "migration"))
+		verdict = fmt.Sprintf("%s pending: %s", counted(n, "migration"), m.byHand("migrate"))
 	}
 	return text + "\n\n" + m.shown() + ": " + verdict
 }

@@ -207,7 +207,7 @@ func (m *migration) haveImage(ctx context.Context, r *ops.Run) error {
 		told = *known
 	}
 	if errors.Is(err, ops.ErrNotFound) {
-		told.Hint = "build and push it first: binnacle build push"
+		told.Hint = "build and push it first: " + m.byHand("build push")
 		if now, lost := m.current(ctx, r); lost == nil && now.ID != "" && m.AskedVersion == "" {
 			told.Hint += "; or take the version that runs: --version " + versionOf(now, m.app)
 		}

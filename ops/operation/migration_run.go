@@ -118,7 +118,7 @@ func (m *migration) explained(ctx context.Context, line command.Line, err error,
 	case noSuchCommand(err):
 		told.Hint = "the image has no such command: command: and rollback: under migrate: of x-binnacle name the app's own"
 	case exit == nil:
-		told.Hint = "how it ended is not known: binnacle migrate status tells what is pending"
+		told.Hint = "how it ended is not known: " + m.byHand("migrate status") + " tells what is pending"
 	case slices.ContainsFunc(append(last, exit.Output), lockWaited.MatchString) && m.how.LockTimeout > 0:
 		told.Hint = fmt.Sprintf("it waited longer than %s (migrate: lock_timeout:) for a lock that others hold: try again when less goes on. %s", boundText(m.how.LockTimeout), m.advice)
 	}

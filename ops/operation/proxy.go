@@ -75,7 +75,7 @@ func (s *story) startProxy(ctx context.Context, r *ops.Run, proxy command.Proxy)
 		return err
 	}
 	if err := r.Exec(ctx, proxy.Start()); err != nil {
-		return proxyStartError(r.Host, withHint(err, "No such container", "binnacle proxy boot"))
+		return proxyStartError(r.Host, withHint(err, "No such container", s.byHand("proxy boot")))
 	}
 	return s.proxyAnswers(ctx, r, proxy)
 }
@@ -126,7 +126,7 @@ func (s *story) proxyAnswers(ctx context.Context, r *ops.Run, proxy command.Prox
 		case !errors.As(err, &exit):
 			return &ops.Error{Host: r.Host, Command: proxy.List().String(), Cause: err}
 		case !r.Now().Before(deadline):
-			failed := &ops.Error{Host: r.Host, Summary: "kamal-proxy was started and does not answer", Command: proxy.List().String(), Cause: err, Hint: "binnacle proxy logs"}
+			failed := &ops.Error{Host: r.Host, Summary: "kamal-proxy was started and does not answer", Command: proxy.List().String(), Cause: err, Hint: s.byHand("proxy logs")}
 			if lines, terr := r.Docker().Tail(ctx, proxy.ContainerName(), evidenceLines); terr == nil && len(lines) > 0 {
 				failed.Evidence = []ops.Evidence{{Title: "log of " + proxy.ContainerName(), Lines: lines}}
 			}

@@ -70,7 +70,7 @@ func (s *story) replaceProxy(ctx context.Context, r *ops.Run, proxy command.Prox
 		return err
 	}
 	if err := r.Exec(ctx, proxy.EnsureAppsConfigDirectory(), proxy.Run()); err != nil {
-		return proxyGone(proxyStartError(r.Host, err))
+		return s.proxyGone(proxyStartError(r.Host, err))
 	}
 	return s.proxyAnswers(ctx, r, proxy)
 }
@@ -140,13 +140,13 @@ func inGroups(hosts []string, rolling bool) [][]string {
 }
 
 // proxyGone tells how the proxy comes back on a host that lost it.
-func proxyGone(err error) error {
+func (s *story) proxyGone(err error) error {
 	var known *ops.Error
 	if !errors.As(err, &known) {
 		return err
 	}
 	told := *known
-	told.Hint = "this host has no proxy now; when that is mended: binnacle proxy boot"
+	told.Hint = "this host has no proxy now; when that is mended: " + s.byHand("proxy boot")
 	if known.Hint != "" {
 		told.Hint = known.Hint + "; " + told.Hint
 	}

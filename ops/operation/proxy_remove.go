@@ -99,7 +99,7 @@ func (s *story) proxyRemoval(force, must bool) ops.Node {
 			case must:
 				return &ops.Error{
 					Summary: "the proxy stays", Cause: fmt.Errorf("apps are installed on its hosts: %s", strings.Join(installed, ", ")),
-					Hint: "remove them first, or ignore them: binnacle proxy remove --force",
+					Hint: "remove them first, or ignore them: " + s.byHand("proxy remove --force"),
 				}
 			default:
 				warn(r, "the proxy stays, as other apps are installed: "+strings.Join(installed, ", "))

@@ -103,7 +103,7 @@ func (s *story) withRegistryForward(ctx context.Context, r *ops.Run, host string
 	if broken := forward.Close(); err != nil && broken != nil {
 		return &ops.Error{
 			Host: host, Summary: "the registry of this machine does not answer", Cause: broken,
-			Hint: "binnacle registry setup starts it",
+			Hint: s.byHand("registry setup") + " starts it",
 		}
 	}
 	return err
@@ -126,7 +126,7 @@ func (s *story) pullOn(ctx context.Context, r *ops.Run, image string) error {
 		if s.cfg.Registry().Local() && !errors.Is(err, ops.ErrNotFound) {
 			return &ops.Error{
 				Host: r.Host, Command: "docker pull " + image, Cause: err,
-				Hint: "does the local registry run? binnacle registry setup starts it",
+				Hint: "does the local registry run? " + s.byHand("registry setup") + " starts it",
 			}
 		}
 		return registryError(r.Host, image, err)

@@ -31,7 +31,7 @@ func planRollback(in ops.Input) (ops.Plan, error) {
 			return ops.Plan{}, &ops.Error{
 				Summary: "nothing to roll back to",
 				Cause:   fmt.Errorf("no earlier version has a container for every role on every host%s", haveText(in)),
-				Hint:    "deploy the version you want instead: binnacle deploy -P --version VERSION",
+				Hint:    "deploy the version you want instead: " + s.byHand("deploy -P --version VERSION"),
 			}
 		}
 		version = target.Version
@@ -73,7 +73,7 @@ func (s *story) checkAvailable() ops.Node {
 						Host:    host,
 						Summary: fmt.Sprintf("the app version '%s' is not available as a container of role %s", s.version, role.Name()),
 						Cause:   fmt.Errorf("it has %s", orNone(have)),
-						Hint:    "binnacle details lists what is there",
+						Hint:    s.byHand("details") + " lists what is there",
 					}
 				}
 			}
