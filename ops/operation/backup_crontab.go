@@ -28,6 +28,9 @@ type cronBlock struct {
 // errNoCrontab tells that this machine has no crontab program.
 var errNoCrontab = errors.New("there is no crontab program on this machine")
 
+// errUnended tells that an entry of ours has lost its end.
+var errUnended = errors.New("it has no end")
+
 // longestCron is the longest command that every cron takes.
 const longestCron = 990
 
@@ -36,6 +39,12 @@ const longestCron = 990
 // intoCrontab installs entries. Those of the same name are replaced in their place.
 func (s *schedule) intoCrontab(ctx context.Context, r *ops.Run, all []due) error {
 	table, err := readCrontab(ctx, r)
+	var known *ops.Error
+	if errors.As(err, &known) && known.Hint == "" {
+		told := *known
+		told.Hint = "--systemd does without cron"
+		return &told
+	}
 	if err != nil {
 		return err
 	}
@@ -68,7 +77,7 @@ func readCrontab(ctx context.Context, r *ops.Run) (crontab, error) {
 	case errors.As(err, &exit) && strings.Contains(strings.ToLower(exit.Output), "no crontab"):
 		return "", nil
 	}
-	return "", &ops.Error{Command: line.String(), Cause: err, Hint: "see `crontab -l`, or use --systemd"}
+	return "", &ops.Error{Command: line.String(), Cause: err}
 }
 
 // write puts the table in the place of another, if it differs.
@@ -156,7 +165,7 @@ func (b cronBlock) schedule() string {
 }
 
 func (b cronBlock) unended(app string) error {
-	return &ops.Error{Summary: "reading the crontab", Cause: fmt.Errorf("the entry %q has no end", beginMark(app, b.name)),
+	return &ops.Error{Summary: "reading the crontab", Cause: fmt.Errorf("the entry %q: %w", beginMark(app, b.name), errUnended),
 		Hint: fmt.Sprintf("crontab -e: put %q below it, or remove the entry", endMark(app, b.name))}
 }
 

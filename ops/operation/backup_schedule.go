@@ -50,6 +50,7 @@ type schedule struct {
 	*story
 	app       string
 	installed []installed // as last read
+	unread    error       // why the crontab could not be read
 }
 
 // installed is one entry that starts a backup.
@@ -74,6 +75,7 @@ func (s *schedule) planList() (ops.Plan, error) {
 		if err := s.read(ctx, r); err != nil {
 			return err
 		}
+		s.remarkUnread(r, "what it may start is not listed")
 		return s.report(r)
 	}}
 	return s.plan(ops.Read, "scheduled backups", list), nil
@@ -119,6 +121,7 @@ func (s *schedule) planInstall() (ops.Plan, error) {
 			return err
 		}
 		s.remarks(r, all)
+		s.remarkUnread(r, "what it may start runs as well")
 		return s.report(r)
 	}}
 	plan := s.plan(ops.Change, "schedule backups of "+joined(names), install)
@@ -136,7 +139,10 @@ func (s *schedule) planRemove() (ops.Plan, error) {
 			return err
 		}
 		ours := func(i installed) bool { return name == "" || i.name == name }
-		if !slices.ContainsFunc(s.installed, ours) {
+		switch found := slices.ContainsFunc(s.installed, ours); {
+		case !found && s.unread != nil:
+			r.Say("There was no timer to remove")
+		case !found:
 			r.Say("There was nothing to remove")
 		}
 		if err := s.uninstall(ctx, r, ours); err != nil {
@@ -145,6 +151,10 @@ func (s *schedule) planRemove() (ops.Plan, error) {
 		if err := s.read(ctx, r); err != nil {
 			return err
 		}
+		if errors.Is(s.unread, errUnended) {
+			return s.unread // there is an entry of this app
+		}
+		s.remarkUnread(r, "what it may start stays")
 		return s.report(r)
 	}}
 	return s.plan(ops.Change, title, remove), nil
@@ -191,23 +201,34 @@ func (s *schedule) dues() ([]due, error) {
 	return all, nil
 }
 
-// read finds what is installed for this app.
+// read finds what is installed for this app. A crontab that cannot be read, as
+// where cron is forbidden, does not stand in the way of timers.
 func (s *schedule) read(ctx context.Context, r *ops.Run) error {
-	table, err := readCrontab(ctx, r)
-	if err != nil && !errors.Is(err, errNoCrontab) {
-		return err
-	}
-	blocks, err := table.blocks(s.app)
+	timers, err := s.readTimers(r)
 	if err != nil {
 		return err
 	}
-	timers, err := s.readTimers(r)
-	s.installed = timers
+	blocks, err := s.readBlocks(ctx, r)
+	if ctx.Err() != nil {
+		return err
+	}
+	s.installed, s.unread = timers, err
 	for _, b := range blocks {
 		s.installed = append(s.installed, installed{name: b.name, cron: b.schedule(), by: "cron"})
 	}
 	slices.SortStableFunc(s.installed, func(a, b installed) int { return strings.Compare(a.name, b.name) })
-	return err
+	return nil
+}
+
+func (s *schedule) readBlocks(ctx context.Context, r *ops.Run) ([]cronBlock, error) {
+	table, err := readCrontab(ctx, r)
+	if errors.Is(err, errNoCrontab) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return table.blocks(s.app)
 }
 
 // uninstall removes the entries that are meant.
@@ -241,13 +262,7 @@ func (s *schedule) uninstall(ctx context.Context, r *ops.Run, meant func(install
 
 // words are this program's command line for a backup operation, each word quoted.
 func (s *schedule) words(verb, name string) []string {
-	words := []string{s.Program}
-	if d := s.cfg.Destination(); d != "" {
-		words = append(words, "-d", d)
-	}
-	if file := s.cfg.Files()[0]; file != filepath.Join(s.cfg.Dir(), "config", "deploy.yml") {
-		words = append(words, "-c", file)
-	}
+	words := append([]string{s.Program}, s.aim(s.cfg.Files()[0])...)
 	return append(words, "backup", verb, name, "-y")
 }
 
@@ -310,6 +325,13 @@ func (s *schedule) remarks(r *ops.Run, all []due) {
 	}
 }
 
+// remarkUnread says what is not known, and why.
+func (s *schedule) remarkUnread(r *ops.Run, so string) {
+	if s.unread != nil {
+		warn(r, "the crontab cannot be read, "+so+": "+s.unread.Error())
+	}
+}
+
 // report tells what is installed, what is not although it has a schedule, and what
 // differs from the configuration.
 func (s *schedule) report(r *ops.Run) error {
@@ -319,7 +341,11 @@ func (s *schedule) report(r *ops.Run) error {
 	}
 	for _, b := range s.cfg.Backups() {
 		if b.Schedule != "" && !slices.ContainsFunc(s.installed, func(i installed) bool { return i.name == b.Name }) {
-			rows = append(rows, scheduleDocument{Name: b.Name, Schedule: b.Schedule, Problem: "is not installed: binnacle backup schedule install"})
+			problem := "is not installed: " + s.byHand("backup schedule install")
+			if s.unread != nil {
+				problem = "has no timer"
+			}
+			rows = append(rows, scheduleDocument{Name: b.Name, Schedule: b.Schedule, Problem: problem})
 		}
 	}
 	if name := s.Params.Text(nameParam); name != "" {
@@ -347,9 +373,9 @@ func (s *schedule) document(i installed, now time.Time) scheduleDocument {
 	}
 	switch b, ok := s.cfg.Backup(i.name); {
 	case !ok:
-		d.Problem = "is no backup of the configuration any more: binnacle backup schedule remove " + i.name
-	case b.Schedule != "" && b.Schedule != i.cron:
-		d.Problem = "the configuration says " + b.Schedule + ": binnacle backup schedule install " + i.name
+		d.Problem = "is no backup of the configuration any more: " + s.byHand("backup schedule remove "+i.name)
+	case b.Schedule != "" && asInstalled(b.Schedule) != i.cron:
+		d.Problem = "the configuration says " + b.Schedule + ": " + s.byHand("backup schedule install "+i.name)
 	}
 	return d
 }
@@ -377,6 +403,15 @@ func scheduleTable(rows []scheduleDocument) string {
 		}
 	}
 	return strings.TrimRight(out.String(), "\n")
+}
+
+// asInstalled is a schedule as an entry has it.
+func asInstalled(schedule string) string {
+	cron, err := config.ParseCron(schedule)
+	if err != nil {
+		return schedule
+	}
+	return cron.String()
 }
 
 func atText(at time.Time) string { return at.Format("2006-01-02 15:04 MST") }

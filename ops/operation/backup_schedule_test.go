@@ -35,8 +35,13 @@ type schedules struct {
 
 func newSchedules(t *testing.T, table, destination string) *schedules {
 	t.Helper()
+	return newSchedulesOf(t, scheduledConfig, table, destination)
+}
+
+func newSchedulesOf(t *testing.T, yaml, table, destination string) *schedules {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my shop, 100%")
-	write(t, filepath.Join(dir, "config", "deploy.yml"), scheduledConfig)
+	write(t, filepath.Join(dir, "config", "deploy.yml"), yaml)
 	write(t, filepath.Join(dir, "config", "deploy."+destination+".yml"), "service: shop\n")
 	env := map[string]string{"HOME": "/home/ana", "PATH": "/usr/bin:/opt/o'b:/usr/bin"}
 	cfg, _, err := config.Load(t.Context(), config.Options{Dir: dir, Version: "v1", Arch: "amd64", Destination: destination,
@@ -101,6 +106,8 @@ func (s *schedules) run(params ...string) (rows []map[string]any, failure string
 		for _, e := range events {
 			switch e := e.(type) {
 			case ops.LineWritten:
+				s.transcript += e.Text + "\n"
+			case ops.Noticed:
 				s.transcript += e.Text + "\n"
 			case ops.ResultWritten:
 				if err := json.Unmarshal(e.Data, &rows); err != nil {
@@ -250,6 +257,74 @@ func TestScheduleByTimersTakesTheCrontabsPlace(t *testing.T) {
 	}
 	if rows := s.mustRun("ACTION", "remove", "NAME", "db"); len(s.world.Sources) != 0 || len(rows) != 1 || rows[0]["by"] != nil {
 		t.Errorf("left %v, %v", s.world.Sources, rows)
+	}
+}
+
+// Where cron is forbidden, what is in a crontab still runs.
+func TestTimersDoWithoutACrontabThatCannotBeRead(t *testing.T) {
+	tests := []struct {
+		name, table, remark string
+		fails               *ops.ExitError
+		unremoved           string
+	}{
+		{"no program", "", "", &ops.ExitError{Code: 127, Output: "sh: crontab: not found"}, ""},
+		{"not allowed", "", "You (ana) are not allowed to use this program (crontab)", &ops.ExitError{Code: 1, Output: "You (ana) are not allowed to use this program (crontab)"}, ""},
+		{"no directory", "", "/var/spool/cron: Permission denied", &ops.ExitError{Code: 2, Output: "/var/spool/cron: Permission denied"}, ""},
+		{"without an end", "# binnacle: shop cache\n0 1 * * * x\nmine\n", "has no end", nil, "has no end"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSchedules(t, test.table, "")
+			if test.fails != nil {
+				s.world.On("", "^crontab -l$", opstest.Reply{Err: test.fails})
+			}
+			remarked := func(so string) {
+				t.Helper()
+				want := "warning: the crontab cannot be read, what it may start " + so + ": "
+				if test.remark == "" && strings.Contains(s.transcript, "warning: the crontab") {
+					t.Errorf("says %q", s.transcript)
+				}
+				if test.remark != "" && (!strings.Contains(s.transcript, want) || !strings.Contains(s.transcript, test.remark)) {
+					t.Errorf("says %q, want %q", s.transcript, want)
+				}
+				if strings.Contains(s.transcript, "use --systemd") {
+					t.Errorf("advises what was done: %q", s.transcript)
+				}
+				s.transcript = ""
+			}
+			if rows := s.mustRun("ACTION", "install", "systemd", "true"); len(rows) != 1 || rows[0]["by"] != "systemd" || rows[0]["problem"] != nil {
+				t.Errorf("reports %v", rows)
+			}
+			remarked("runs as well")
+			if rows := s.mustRun(); len(rows) != 1 || rows[0]["by"] != "systemd" {
+				t.Errorf("lists %v", rows)
+			}
+			remarked("is not listed")
+			_, failure := s.run("ACTION", "remove")
+			if len(s.world.Sources) != 0 || (failure == "") != (test.unremoved == "") || !strings.Contains(failure, test.unremoved) {
+				t.Errorf("removing fails with %q and leaves %v", failure, s.world.Sources)
+			}
+			if test.unremoved == "" {
+				remarked("stays")
+			}
+			if s.writes != 0 || s.table != test.table {
+				t.Errorf("wrote %q", s.table)
+			}
+			if _, failure := s.run("ACTION", "install"); failure == "" || test.fails != nil && !strings.Contains(failure, "--systemd") {
+				t.Errorf("by cron it fails with %q", failure)
+			}
+		})
+	}
+}
+
+func TestAScheduleIsInstalledAsEveryCronReadsIt(t *testing.T) {
+	s := newSchedulesOf(t, strings.ReplaceAll(scheduledConfig, "0 2 * * *", "5/15 2/6 * * *"), "", "")
+	rows := s.mustRun("ACTION", "install")
+	if !strings.Contains(s.table, "# binnacle: shop db\n5-59/15 2-23/6 * * * { cd ") {
+		t.Errorf("crontab\n%s", s.table)
+	}
+	if len(rows) != 1 || rows[0]["schedule"] != "5-59/15 2-23/6 * * *" || rows[0]["problem"] != nil {
+		t.Errorf("reports %v", rows)
 	}
 }
 
