@@ -28,7 +28,7 @@ func unreadable(err error) error {
 	if told := new(ops.Error); err == nil || errors.As(err, &told) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &ops.Error{Summary: "the archive cannot be read", Cause: damage{err}, Hint: damageHint}
+	return &ops.Error{Summary: "the archive cannot be read", Cause: damage{err}, Hint: "binnacle backup verify tells which backups are whole"}
 }
 
 // refused blames an archive that a tool of the container did not take. A tool that

@@ -150,10 +150,7 @@ var (
 	errLonger = errors.New("it unpacks to more than was dumped")
 )
 
-const (
-	identityHint = "name the file that holds it: --identity FILE"
-	damageHint   = "binnacle backup verify tells which backups are whole"
-)
+const identityHint = "name the file that holds it: --identity FILE"
 
 // reader gives one part as it was dumped.
 type reader struct {
@@ -278,5 +275,5 @@ func (s *Shelf) unread(e Entry, what string, err error) error {
 }
 
 func (s *Shelf) damaged(e Entry, what string, err error) error {
-	return &ops.Error{Summary: "backup " + e.ID + " of " + s.name + " is damaged: " + what, Cause: damage{err}, Hint: damageHint}
+	return &ops.Error{Summary: "backup " + e.ID + " of " + s.name + " is damaged: " + what, Cause: damage{err}, Hint: s.byHand("backup verify") + " tells which backups are whole"}
 }

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,15 +92,23 @@ func (s *Shelf) prefix() string { return string(s.app) + "/" + s.name + "/" }
 
 func (s *Shelf) key(id, object string) string { return s.prefix() + id + "/" + object }
 
+// byHand is a command of this program as a person types it, about the shelf's app.
+func (s *Shelf) byHand(words string) string {
+	if d := s.app.Destination(); d != "" {
+		return "binnacle -d " + d + " " + words
+	}
+	return "binnacle " + words
+}
+
 func (s *Shelf) latest(entries []Entry) (Entry, error) {
 	for _, e := range entries {
 		if e.Problem == "" && !e.Safety {
 			return e, nil
 		}
 	}
-	hint := "make one: binnacle backup create " + s.name
+	hint := "make one: " + s.byHand("backup create "+s.name)
 	if len(entries) > 0 {
-		hint = fmt.Sprintf("the newest is %s: %s; name it to use it all the same", entries[0].ID, entries[0].Problem)
+		hint = fmt.Sprintf("the newest is %s: %s; name it to use it all the same", entries[0].ID, cmp.Or(entries[0].Problem, "a safety copy"))
 	}
 	return Entry{}, &ops.Error{Summary: "there is no good backup of " + s.name, Cause: ops.ErrNotFound, Hint: hint}
 }
@@ -113,12 +122,12 @@ func (s *Shelf) absent(ctx context.Context, which string) error {
 	if len(objects) > 0 {
 		return &ops.Error{
 			Summary: "backup " + which + " of " + s.name + " has no manifest: it was never completed", Cause: ops.ErrNotFound,
-			Hint: "binnacle backup list shows the complete ones",
+			Hint: s.byHand("backup list") + " shows the complete ones",
 		}
 	}
 	return &ops.Error{
 		Summary: "there is no backup " + which + " of " + s.name, Cause: ops.ErrNotFound,
-		Hint: "binnacle backup list shows what there is",
+		Hint: s.byHand("backup list") + " shows what there is",
 	}
 }
 

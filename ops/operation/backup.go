@@ -121,7 +121,7 @@ func (p *protected) restorable(entry backup.Entry) error {
 	err := &ops.Error{Summary: "restoring " + p.Name + " from backup " + entry.ID}
 	switch {
 	case len(entry.Parts) == 0:
-		err.Cause, err.Hint = errors.New(entry.Problem), "binnacle backup list shows the others"
+		err.Cause, err.Hint = errors.New(entry.Problem), p.byHand("backup list")+" shows the others"
 	case entry.Engine != p.Engine:
 		err.Cause = fmt.Errorf("it is of %s, not of %s", entry.Engine, p.Engine)
 	case entry.Encrypted && !p.decrypts:
@@ -292,11 +292,11 @@ func (p *protected) container(ctx context.Context, docker ops.Docker) (ops.Conta
 		found, err := docker.InspectContainer(ctx, name)
 		switch {
 		case errors.Is(err, ops.ErrNotFound):
-			return ops.Container{}, &ops.Error{Host: p.Host, Summary: p.Name, Cause: errors.New("there is no container " + name), Hint: "binnacle accessory boot " + p.Accessory}
+			return ops.Container{}, &ops.Error{Host: p.Host, Summary: p.Name, Cause: errors.New("there is no container " + name), Hint: p.byHand("accessory boot " + p.Accessory)}
 		case err != nil:
 			return ops.Container{}, &ops.Error{Host: p.Host, Command: "docker inspect " + name, Cause: err}
 		case !found.Running():
-			return ops.Container{}, &ops.Error{Host: p.Host, Summary: p.Name, Cause: fmt.Errorf("the container %s is %s", name, found.State), Hint: "binnacle accessory start " + p.Accessory}
+			return ops.Container{}, &ops.Error{Host: p.Host, Summary: p.Name, Cause: fmt.Errorf("the container %s is %s", name, found.State), Hint: p.byHand("accessory start " + p.Accessory)}
 		}
 		return found.Container, nil
 	}
@@ -310,7 +310,7 @@ func (p *protected) container(ctx context.Context, docker ops.Docker) (ops.Conta
 	}
 	all = slices.DeleteFunc(all, func(c ops.Container) bool { return !c.Running() })
 	if len(all) == 0 {
-		return ops.Container{}, &ops.Error{Host: p.Host, Summary: p.Name, Cause: fmt.Errorf("no container of role %s runs", p.Role), Hint: "binnacle app start"}
+		return ops.Container{}, &ops.Error{Host: p.Host, Summary: p.Name, Cause: fmt.Errorf("no container of role %s runs", p.Role), Hint: p.byHand("app start")}
 	}
 	return slices.MaxFunc(all, func(a, b ops.Container) int { return a.Created.Compare(b.Created) }), nil
 }

@@ -60,7 +60,7 @@ func (p *protected) goodDump() *ops.Step {
 	step.Run = func(ctx context.Context, r *ops.Run) error {
 		err := dump(ctx, r)
 		if err == nil && p.made.Problem != "" {
-			err = &ops.Error{Summary: "no good backup", Cause: errors.New(p.made.ID + " of " + p.Name + ": " + p.made.Problem), Hint: "look at it: binnacle backup show " + p.Name}
+			err = &ops.Error{Summary: "no good backup", Cause: errors.New(p.made.ID + " of " + p.Name + ": " + p.made.Problem), Hint: "look at it: " + p.byHand("backup show "+p.Name)}
 		}
 		return err
 	}

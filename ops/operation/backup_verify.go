@@ -293,7 +293,19 @@ func (p *protected) room(ctx context.Context, at backup.Place, entry backup.Entr
 	if absent {
 		return nil
 	}
-	return fits(p.Host, now, entry)
+	return p.fits(now, entry)
+}
+
+// fits wants the dumped size and a fifth of it free: indexes are not dumped.
+func (p *protected) fits(now backup.Facts, entry backup.Entry) error {
+	need := entry.Plain + entry.Plain/5
+	if now.Free < 0 || now.Free >= need {
+		return nil
+	}
+	return &ops.Error{
+		Host: p.Host, Summary: "the disk is too full to restore beside what is there",
+		Cause: fmt.Errorf("%s are free, %s are needed", sizeText(now.Free), sizeText(need)), Hint: p.byHand("prune all") + ", or restore on another host",
+	}
 }
 
 // Helpers
@@ -317,16 +329,4 @@ func problemOf(err error, entry backup.Entry) string {
 // leftBehind tells of something that could not be removed how to be rid of it.
 func leftBehind(err error, host string, by command.Line) error {
 	return &ops.Error{Host: host, Summary: "something is left behind", Cause: err, Hint: "the next run removes it; or by hand: " + by.String()}
-}
-
-// fits wants the dumped size and a fifth of it free: indexes are not dumped.
-func fits(host string, now backup.Facts, entry backup.Entry) error {
-	need := entry.Plain + entry.Plain/5
-	if now.Free < 0 || now.Free >= need {
-		return nil
-	}
-	return &ops.Error{
-		Host: host, Summary: "the disk is too full to restore beside what is there",
-		Cause: fmt.Errorf("%s are free, %s are needed", sizeText(now.Free), sizeText(need)), Hint: "binnacle prune all, or restore on another host",
-	}
 }

@@ -133,7 +133,7 @@ func (t *restoration) check() *ops.Step {
 			if err != nil {
 				return err
 			}
-			if err := cmp.Or(backup.Compatible(t.Engine, entry.EngineVersion, now.Version), fits(t.Host, now, entry), t.writing(now)); err != nil {
+			if err := cmp.Or(backup.Compatible(t.Engine, entry.EngineVersion, now.Version), t.fits(now, entry), t.writing(now)); err != nil {
 				return err
 			}
 			if err := t.sweep(ctx, r); err != nil {

@@ -79,7 +79,7 @@ func (w *writers) let() ops.Node {
 				}
 				var failed []error
 				if was.page {
-					failed = append(failed, stillHeld(r.Exec(ctx, p.app.ProxyResume()), "binnacle app live"))
+					failed = append(failed, stillHeld(r.Exec(ctx, p.app.ProxyResume()), w.byHand("app live")))
 				}
 				for _, name := range was.stopped {
 					start := command.New("docker", "start", name)
