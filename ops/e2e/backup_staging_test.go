@@ -16,6 +16,10 @@ const staging = `servers:
 accessories:
   db:
     host: vm3
+x-binnacle:
+  backups:
+    ledger:
+      host: vm3
 `
 
 const anonymise = `ALTER TABLE people DISABLE TRIGGER USER;
@@ -81,14 +85,11 @@ func TestProductionComesToStaging(t *testing.T) {
 		p.answers(t)
 	})
 	t.Run("staging gets its own data back from the safety copy", func(t *testing.T) {
-		out := p.must(t, "backup", "list", "db", "-d", "staging").Stdout
-		id := ""
-		for line := range strings.Lines(out) {
-			if fields := strings.Fields(line); strings.Contains(line, "safety") && len(fields) > 0 {
-				id = fields[0]
-			}
+		kept := p.kept(t, "db", "-d", "staging")
+		if len(kept) != 1 || !kept[0].Safety {
+			t.Fatalf("its backups are %+v", kept)
 		}
-		p.must(t, "restore", "db", id, "-d", "staging", "-y")
+		p.must(t, "restore", "db", kept[0].ID, "-d", "staging", "-y")
 		if got := strings.TrimSpace(there.run(t, p, "SELECT n FROM own")); got != "42" {
 			t.Errorf("staging has %q", got)
 		}

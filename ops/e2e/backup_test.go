@@ -58,15 +58,15 @@ func (p *protectedProject) keepIn(t *testing.T, store string) {
 	p.store = store
 }
 
-// kept lists the backups of a thing, newest first.
-func (p *protectedProject) kept(t *testing.T, thing string) []keptBackup {
+// kept lists the backups of a thing, newest first; more are flags.
+func (p *protectedProject) kept(t *testing.T, thing string, more ...string) []keptBackup {
 	t.Helper()
 	var list struct {
 		Results []struct {
 			Data []struct{ Backups []keptBackup }
 		}
 	}
-	out := p.must(t, "backup", "list", thing, "--json").Stdout
+	out := p.must(t, append([]string{"backup", "list", thing, "--json"}, more...)...).Stdout
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list.Results) != 1 || len(list.Results[0].Data) != 1 {
 		t.Fatalf("backup list --json: %v\n%s", err, out)
 	}
