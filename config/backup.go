@@ -108,8 +108,9 @@ type Migrate struct {
 	Role     string        // the primary role unless set; "" when there are only accessories
 	Timeout  time.Duration // 30 min unless set
 	// LockTimeout is given to the database session: a migration that waits longer
-	// for a lock of the database fails. 0 leaves it.
-	LockTimeout time.Duration
+	// for a lock of the database fails. 30 s unless set; 0 leaves it.
+	LockTimeout    time.Duration
+	LockTimeoutSet bool // it is in the file
 	// BackupWithin is how old the newest good backup of the database may be; 0
 	// asks for none.
 	BackupWithin time.Duration

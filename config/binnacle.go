@@ -93,10 +93,11 @@ type extensionReader struct {
 func (r *extensionReader) readMigrate(section Value, backups []Backup) Migrate {
 	path := join(extensionKey, "migrate")
 	r.unknownKeys(section, r.schema.section(extensionKey).sub("migrate"), path)
+	_, limited := section.get("lock_timeout")
 	m := Migrate{Command: r.text(section, "command", path), Status: r.text(section, "status", path), Rollback: r.text(section, "rollback", path),
 		Role: r.text(section, "role", path), Backup: r.text(section, "backup", path),
-		Timeout:      r.duration(section, "timeout", path, 30*time.Minute),
-		LockTimeout:  r.duration(section, "lock_timeout", path, 0),
+		Timeout:     r.duration(section, "timeout", path, 30*time.Minute),
+		LockTimeout: r.limit(section, "lock_timeout", path, 30*time.Second), LockTimeoutSet: limited,
 		BackupWithin: r.duration(section, "backup_within", path, 0)}
 	if m.Command == "" {
 		m.Command = "bin/rails db:migrate"
@@ -144,6 +145,15 @@ func (r *extensionReader) duration(section Value, key, path string, fallback tim
 		r.fail(section.sub(key).at, join(path, key), "should be longer than nothing", "remove the line for the default")
 	}
 	return d
+}
+
+// limit is a duration that 0 switches off.
+func (r *extensionReader) limit(section Value, key, path string, fallback time.Duration) time.Duration {
+	text := r.text(section, key, path)
+	if d, err := ParseDuration(text); text == "0" || err == nil && d == 0 {
+		return 0
+	}
+	return r.duration(section, key, path, fallback)
 }
 
 func (r *extensionReader) flag(section Value, key, path string) bool {

@@ -178,15 +178,19 @@ func TestTheOnlyStoreIsEverybodys(t *testing.T) {
 }
 
 func TestMigrateSettings(t *testing.T) {
-	rails := Migrate{Command: "bin/rails db:migrate", Status: "bin/rails db:migrate:status", Rollback: "bin/rails db:rollback STEP=%d", Role: "web", Timeout: 30 * time.Minute}
+	rails := Migrate{Command: "bin/rails db:migrate", Status: "bin/rails db:migrate:status", Rollback: "bin/rails db:rollback STEP=%d", Role: "web", Timeout: 30 * time.Minute, LockTimeout: 30 * time.Second}
+	without := rails
+	without.LockTimeout, without.LockTimeoutSet = 0, true
 	tests := []struct {
 		name, text string
 		want       Migrate
 	}{
 		{"nothing", "{}", rails},
 		{"all", "{ command: go, status: st, rollback: back %d, role: web, timeout: 1h, lock_timeout: 5s, backup_within: 2d, backup: db }",
-			Migrate{Command: "go", Status: "st", Rollback: "back %d", Role: "web", Timeout: time.Hour, LockTimeout: 5 * time.Second, BackupWithin: 48 * time.Hour, Backup: "db"}},
-		{"another tool's status is not Rails's", "{ command: python manage.py migrate }", Migrate{Command: "python manage.py migrate", Role: "web", Timeout: 30 * time.Minute}},
+			Migrate{Command: "go", Status: "st", Rollback: "back %d", Role: "web", Timeout: time.Hour, LockTimeout: 5 * time.Second, LockTimeoutSet: true, BackupWithin: 48 * time.Hour, Backup: "db"}},
+		{"another tool's status is not Rails's", "{ command: python manage.py migrate }", Migrate{Command: "python manage.py migrate", Role: "web", Timeout: 30 * time.Minute, LockTimeout: 30 * time.Second}},
+		{"no limit for locks", "{ lock_timeout: 0 }", without},
+		{"nor in seconds", "{ lock_timeout: 0s }", without},
 	}
 	for _, test := range tests {
 		c := loadText(t, shopHead+databases+"x-binnacle: { migrate: "+test.text+" }\n", Options{Version: "v1"})
@@ -265,6 +269,7 @@ func TestExtensionProblems(t *testing.T) {
 		{"nobody", "backups: { db: { encrypt: [] } }", "7:29: x-binnacle/backups/db/encrypt: should name somebody"},
 		{"identity alone", "backups: { db: { encrypt: { identity: f } } }", "7:29: x-binnacle/backups/db/encrypt/recipients: is required"},
 		{"two identities", "backups: { db: { encrypt: { recipients: age1a, identity: f, identity_secret: S } } }", "7:29: x-binnacle/backups/db/encrypt: has two identities"},
+		{"lock timeout", "migrate: { lock_timeout: 30 }", "7:28: x-binnacle/migrate/lock_timeout: should be a duration"},
 		{"migrate role", "migrate: { role: jobs }", "7:20: x-binnacle/migrate/role: there is no role jobs"},
 		{"migrate backup", "migrate: { backup: dbb }", "7:22: x-binnacle/migrate/backup: there is no backup dbb (the backups are db, cache-vm1, cache-vm2)"},
 		{"migrate key", "migrate: { comand: x }", "7:14: x-binnacle/migrate: unknown key: comand (comand (line 7): did you mean command?)"},

@@ -407,17 +407,99 @@ func TestADatabaseThatWasNeverMigrated(t *testing.T) {
 }
 
 func TestWhatAMigrationWaitsForIsBounded(t *testing.T) {
-	const accessory = "accessories: { db: { image: %s, host: vm3, env: { clear: { POSTGRES_DB: shop, MYSQL_DATABASE: shop } } } }"
-	for image, want := range map[string]bool{"postgres:16": true, "mysql:8.4": false} {
-		b := newBench(t, with(fmt.Sprintf(accessory, image), "x-binnacle: { migrate: { lock_timeout: 5s } }"))
-		b.rails("20260101 Create users")
+	const accessory = "accessories: { db: { image: %s, host: vm3, env: { clear: { POSTGRES_DB: shop, MYSQL_DATABASE: shop } } } }\n"
+	postgres, mysql := fmt.Sprintf(accessory, "postgres:16"), fmt.Sprintf(accessory, "mysql:8.4")
+	options := func(text string) string {
+		return strings.Replace(demoConfig, "env: { secret: [TOKEN] }", "env: { secret: [TOKEN], clear: { PGOPTIONS: "+text+" } }", 1)
+	}
+	secretly := strings.Replace(demoConfig, "[TOKEN]", "[TOKEN, PGOPTIONS]", 1)
+	const set = "x-binnacle: { migrate: { lock_timeout: 5s } }\n"
+	tests := []struct{ name, yaml, given, told string }{
+		{"by itself", demoConfig + postgres, `"-c lock_timeout=30000"`, "fails when it waits longer than 30s for a lock of the database"},
+		{"as set", demoConfig + postgres + set, `"-c lock_timeout=5000"`, "fails when it waits longer than 5s for a lock of the database"},
+		{"switched off", demoConfig + postgres + "x-binnacle: { migrate: { lock_timeout: 0 } }", "", ""},
+		{"a database that is not known", demoConfig, `"-c lock_timeout=30000"`, "fails when it waits longer than 30s for a lock, if the database is PostgreSQL"},
+		{"longer than it can be", demoConfig + postgres + "x-binnacle: { migrate: { lock_timeout: 30d } }", `"-c lock_timeout=2147483647"`, "fails when it waits longer than 720h for a lock of the database"},
+		{"MySQL", demoConfig + mysql, "", ""},
+		{"MySQL, asked for", demoConfig + mysql + set, "", "lock_timeout is not given: this database takes none from the environment; set lock_wait_timeout in the app's own configuration"},
+		{"SQLite", demoConfig + "x-binnacle: { backups: { main: { engine: sqlite, database: /data/p } } }", "", ""},
+		{"the app's own options", options("-c search_path=shop") + postgres, `"-c search_path=shop -c lock_timeout=30000"`, "fails when it waits longer than 30s for a lock of the database"},
+		{"the app's own limit", options("-c lock_timeout=1s") + postgres, "", ""},
+		{"its own options in secret", secretly + postgres, "", ""},
+		{"in secret, asked for", secretly + postgres + set, "", "lock_timeout is not given: PGOPTIONS is a secret, which stays as it is; write -c lock_timeout there"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBenchOf(t, parse(t, test.yaml, "TOKEN=secret-token\nPASS=secret-password\nPGOPTIONS=x\n"))
+			b.rails("20260101 Create users")
+			plan := b.plan("migrate")
+			told := ""
+			for _, e := range plan.Effects {
+				if e.Label == "locks" {
+					told = e.Text
+				}
+			}
+			if told != test.told {
+				t.Errorf("the plan says %q, want %q", told, test.told)
+			}
+			if task := b.start(plan, nil); task.Status != ops.Done {
+				t.Fatal(texts(task.Errors))
+			}
+			asked := strings.Join(b.world.Asked("vm1"), "\n")
+			if test.given == "" && strings.Contains(asked, "-c lock_timeout=3") || test.given == "" && strings.Contains(asked, "-c lock_timeout=5") {
+				t.Errorf("a limit is given:\n%s", asked)
+			}
+			if test.given != "" && strings.Count(asked, "--env PGOPTIONS="+test.given) != 2 {
+				t.Errorf("%s is not given to both:\n%s", test.given, asked)
+			}
+		})
+	}
+}
+
+// The reason may stand long before the last lines.
+func TestAMigrationThatWaitedForALockSaysWhatToDo(t *testing.T) {
+	for yaml, want := range map[string]string{
+		demoConfig: "somebody holds a lock that it needs, and it waited 30s: see pg_stat_activity for who, try again when less goes on, or let it wait longer: lock_timeout: under migrate: of x-binnacle. fix it",
+		with("x-binnacle: { migrate: { lock_timeout: 0 } }"): "somebody holds a lock that it needs: try again when less goes on; how long it waits is set in the app's own configuration. fix it",
+	} {
+		b := newBench(t, yaml)
+		b.rails("20260101 Create users").fails = "ERROR:  canceling statement due to lock timeout\n" + strings.Repeat("from somewhere\n", 50)
 		task := b.start(b.plan("migrate"), nil)
-		if task.Status != ops.Done {
-			t.Fatal(texts(task.Errors))
+		if task.Status != ops.Failed || !strings.HasPrefix(task.Errors[0].Hint, want) {
+			t.Errorf("%s, %q", task.Status, task.Errors[0].Hint)
 		}
-		if got := len(b.ranAt(`--env PGOPTIONS="-c lock_timeout=5000"`)) > 0; got != want {
-			t.Errorf("%s: PGOPTIONS is given: %v", image, got)
-		}
+	}
+}
+
+// A pooler refuses what it does not know, and with it the connection.
+func TestAPoolerThatTakesNoLimit(t *testing.T) {
+	const set = "x-binnacle: { migrate: { lock_timeout: 5s%s } }"
+	for _, test := range []struct{ name, yaml, hint string }{
+		{"by itself", demoConfig, ""},
+		{"as set", with(fmt.Sprintf(set, "")), "lock_timeout: 0 under migrate: of x-binnacle leaves it out"},
+		{"without a status", with(fmt.Sprintf(set, ", command: bin/migrate")), "lock_timeout: 0 under migrate: of x-binnacle leaves it out"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, test.yaml)
+			d := b.rails("20260101 Create users")
+			b.world.On("vm1", "docker run .*PGOPTIONS", opstest.Reply{
+				Stderr: "FATAL:  unsupported startup parameter: options\n", Err: &ops.ExitError{Code: 1, Output: "FATAL:  unsupported startup parameter: options"},
+			})
+			task := b.start(b.plan("migrate"), nil)
+			if test.hint != "" {
+				if task.Status != ops.Failed || d.up != 0 || !strings.Contains(task.Errors[0].Hint, test.hint) {
+					t.Errorf("%s: %v", task.Status, texts(task.Errors))
+				}
+				return
+			}
+			if task.Status != ops.Done || d.up != 1 {
+				t.Errorf("%s: %v", task.Status, texts(task.Errors))
+			}
+			notices := b.store.State().Notices
+			if len(notices) != 1 || !strings.Contains(notices[0].Text, "waited for without a limit") {
+				t.Errorf("says %v", notices)
+			}
+		})
 	}
 }
 

@@ -24,6 +24,8 @@ type migration struct {
 	reads  bool   // nothing on the host may change
 	advice string // what to do once it failed
 
+	unguarded bool // the database does not take the guard
+
 	bare   bool           // the status is asked without the image's entrypoint, which migrates
 	seen   schema         // what the status said
 	undoes []schemaChange // what a rollback takes back, newest first
@@ -92,13 +94,7 @@ func (m *migration) effects() []ops.Effect {
 		Label: "migrates", Text: fmt.Sprintf("%s, once, in a new container of %s on %s (%s), for at most %s", m.words(), m.versionText(), m.host, m.role.Name(), boundText(m.how.Timeout)),
 		Warn: m.undo > 0,
 	}}
-	if m.how.LockTimeout > 0 {
-		text, warn := fmt.Sprintf("fails when it waits longer than %s for a lock of the database", boundText(m.how.LockTimeout)), false
-		if len(m.guard()) == 0 {
-			text, warn = "lock_timeout is not given: this database takes none from the environment; set lock_wait_timeout in the app's own configuration", true
-		}
-		out = append(out, ops.Effect{Label: "locks", Text: text, Warn: warn})
-	}
+	out = append(out, m.waitEffect()...)
 	return append(out, m.backupEffect()...)
 }
 
@@ -151,43 +147,6 @@ func (m *migration) line(suffix string) command.Line {
 
 func (m *migration) labels() []string {
 	return []string{taskLabel + "=" + string(m.Holder.Task), fmt.Sprintf("%s=%s/%d", holderLabel, m.Holder.Host, m.Holder.PID)}
-}
-
-// guard is the variable by which the database lets a migration wait for a lock
-// no longer than it may. Clients of PostgreSQL know one, those of MySQL none.
-func (m *migration) guard() config.Pairs {
-	if m.how.LockTimeout == 0 || m.engine() == config.MySQL {
-		return nil
-	}
-	const name = "PGOPTIONS"
-	env := m.role.Env(m.host)
-	if slices.ContainsFunc(env.Secrets, func(ref config.SecretRef) bool { return ref.Name == name }) {
-		return nil // what it holds is not ours to replace
-	}
-	value := fmt.Sprintf("-c lock_timeout=%d", m.how.LockTimeout.Milliseconds())
-	for _, pair := range env.Clear {
-		if pair.Name == name {
-			value = strings.TrimSpace(pair.Value.String() + " " + value)
-		}
-	}
-	return config.Pairs{{Name: name, Value: config.StringValue(value)}}
-}
-
-// engine is the kind of database that is migrated; "" where that is not known.
-func (m *migration) engine() config.Engine {
-	var found []config.Engine
-	for _, b := range m.cfg.Backups() {
-		if m.how.Backup == "" && b.Engine != config.Postgres && b.Engine != config.MySQL {
-			continue
-		}
-		if m.how.Backup == "" || b.Name == m.how.Backup {
-			found = append(found, b.Engine)
-		}
-	}
-	if found = slices.Compact(found); len(found) == 1 {
-		return found[0]
-	}
-	return ""
 }
 
 // image fetches the image where the host does not have it.

@@ -31,14 +31,14 @@ func (m *migration) run(ctx context.Context, r *ops.Run) error {
 	}
 	suffix := m.Hex(6)
 	m.named, m.sent = m.app.ExecContainerName(m.version, suffix), true
-	line, last := m.line(suffix), &lastLines{keep: lastKept}
+	line, last := m.line(suffix), &lastLines{keep: lastKept, telling: tellsWhy}
 	err := r.EachLine(ctx, line, func(stream ops.Stream, text string) {
 		text = strings.TrimRight(text, "\r")
 		last.add(text)
 		r.Line(stream, text)
 	})
 	if err = m.ended(ctx, r, line, err); err != nil {
-		return m.explained(ctx, line, err, last.all())
+		return m.explained(ctx, line, err, last.all(), last.told)
 	}
 	r.Note("%s", m.done())
 	return r.Exec(ctx, m.audit(r.Now(), m.role.Name(), "%s", m.audited()))
@@ -97,10 +97,9 @@ func (m *migration) reached() bool {
 	return m.undoes != nil && !slices.ContainsFunc(m.seen.applied(), func(c schemaChange) bool { return slices.Contains(m.undoes, c) })
 }
 
-var lockWaited = regexp.MustCompile(`(?i)lock timeout|lock wait timeout|LockWaitTimeout`)
-
-// explained tells a failure with the last lines that were printed, and what to do.
-func (m *migration) explained(ctx context.Context, line command.Line, err error, last []string) error {
+// explained tells a failure with the last lines that were printed, and what to do:
+// the line that tells why may have come long before.
+func (m *migration) explained(ctx context.Context, line command.Line, err error, last, why []string) error {
 	if errors.Is(err, ops.ErrCancelled) {
 		return err
 	}
@@ -119,8 +118,10 @@ func (m *migration) explained(ctx context.Context, line command.Line, err error,
 		told.Hint = "the image has no such command: command: and rollback: under migrate: of x-binnacle name the app's own"
 	case exit == nil:
 		told.Hint = "how it ended is not known: " + m.byHand("migrate status") + " tells what is pending"
-	case slices.ContainsFunc(append(last, exit.Output), lockWaited.MatchString) && m.how.LockTimeout > 0:
-		told.Hint = fmt.Sprintf("it waited longer than %s (migrate: lock_timeout:) for a lock that others hold: try again when less goes on. %s", boundText(m.how.LockTimeout), m.advice)
+	case m.refused(err, why...):
+		told.Hint = refusedHint
+	case slices.ContainsFunc(append(why, exit.Output), lockWaited.MatchString):
+		told.Hint = m.waitHint()
 	}
 	return told
 }
@@ -220,9 +221,11 @@ func withLines(err error, last []string) error {
 
 // lastLines keeps the end of what a command printed.
 type lastLines struct {
-	keep  int // how many
-	mu    sync.Mutex
-	lines []string
+	keep    int            // how many
+	telling *regexp.Regexp // lines to keep wherever they were; nil: none
+	mu      sync.Mutex
+	lines   []string
+	told    []string // the first of those
 }
 
 // lastKept is how many lines of a command go into an error.
@@ -231,6 +234,9 @@ const lastKept = 20
 func (l *lastLines) add(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.telling != nil && len(l.told) < l.keep && l.telling.MatchString(text) {
+		l.told = append(l.told, text)
+	}
 	l.lines = append(l.lines, text)
 	if len(l.lines) > 2*l.keep {
 		l.lines = slices.Clone(l.lines[len(l.lines)-l.keep:])

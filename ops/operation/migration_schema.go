@@ -114,6 +114,15 @@ func (m *migration) look(ctx context.Context, r *ops.Run) error {
 	if err := m.findEntrypoint(ctx, r); err != nil {
 		return err
 	}
+	err := m.askAnew(ctx, r)
+	if m.withoutGuard(r, err) {
+		err = m.askAnew(ctx, r)
+	}
+	return err
+}
+
+// askAnew asks in a container that goes again.
+func (m *migration) askAnew(ctx context.Context, r *ops.Run) error {
 	line := m.statusLine(m.Hex(6))
 	if m.reads {
 		entries, err := m.role.Env(m.host).Resolve(ctx, m.cfg.Secrets())
@@ -149,7 +158,10 @@ func (m *migration) ask(ctx context.Context, r *ops.Run, line command.Line) erro
 	told := *known
 	told.Summary = "the state of the schema is not known"
 	told.Hint = "does the database run, and does " + m.versionText() + " reach it?"
-	if noSuchCommand(err) {
+	switch {
+	case m.refused(err, m.seen.lines...):
+		told.Hint = refusedHint
+	case noSuchCommand(err):
 		told.Hint = "the image has no such command: command:, status: and rollback: under migrate: of x-binnacle name the app's own"
 	}
 	return &told
