@@ -117,4 +117,6 @@ type Migrate struct {
 	// Backup names the backup that the gate looks at; "" where there is one
 	// database only.
 	Backup string
+	// Assumed says that nothing is configured: the app is taken to be Rails.
+	Assumed bool
 }

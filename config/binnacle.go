@@ -98,7 +98,8 @@ func (r *extensionReader) readMigrate(section Value, backups []Backup) Migrate {
 		Role: r.text(section, "role", path), Backup: r.text(section, "backup", path),
 		Timeout:     r.duration(section, "timeout", path, 30*time.Minute),
 		LockTimeout: r.limit(section, "lock_timeout", path, 30*time.Second), LockTimeoutSet: limited,
-		BackupWithin: r.duration(section, "backup_within", path, 0)}
+		BackupWithin: r.duration(section, "backup_within", path, 0),
+		Assumed:      section.IsNil()}
 	if m.Command == "" {
 		m.Command = "bin/rails db:migrate"
 		m.Status, m.Rollback = orElse(m.Status, "bin/rails db:migrate:status"), orElse(m.Rollback, "bin/rails db:rollback STEP=%d")

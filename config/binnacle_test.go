@@ -199,8 +199,8 @@ func TestMigrateSettings(t *testing.T) {
 		}
 	}
 	c := loadText(t, "service: s\nimage: i\nregistry: { username: u, password: [ P ] }\nbuilder: { arch: amd64 }\n"+databases[:strings.Index(databases, "  cache:")], Options{Version: "v1"})
-	if got := c.Migrate().Role; got != "" {
-		t.Errorf("without roles: %q", got)
+	if got := c.Migrate(); got.Role != "" || !got.Assumed {
+		t.Errorf("without roles and settings: %+v", got)
 	}
 }
 
