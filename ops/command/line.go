@@ -4,6 +4,7 @@ package command
 
 import (
 	"strings"
+	"time"
 
 	"binnacle/config/secret"
 )
@@ -32,6 +33,7 @@ func (a Arg) String() string { return a.render(false) }
 type Line struct {
 	args  []Arg
 	stdin secret.Value
+	grace time.Duration
 }
 
 // New makes a Line of words that need no quoting or are quoted already.
@@ -68,6 +70,17 @@ func (l Line) WithStdin(v secret.Value) Line {
 
 // Stdin is what the command reads from standard input.
 func (l Line) Stdin() secret.Value { return l.stdin }
+
+// WithGrace returns the Line with the time that it may take to end by itself once
+// it is told to stop, because it has something to put right first.
+func (l Line) WithGrace(d time.Duration) Line {
+	l.grace = d
+	return l
+}
+
+// Grace is how long the command may take to end once it is told to stop; 0 where
+// nothing hangs on it.
+func (l Line) Grace() time.Duration { return l.grace }
 
 // Args are the words in order.
 func (l Line) Args() []Arg { return append([]Arg(nil), l.args...) }

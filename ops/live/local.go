@@ -20,13 +20,18 @@ import (
 type Local struct {
 	dir string
 	env []string
+	// patience is how long a command that was interrupted is waited for.
+	patience time.Duration
 }
 
 // NewLocal runs in dir, with env as `KEY=value` over the process environment.
-func NewLocal(dir string, env ...string) *Local { return &Local{dir: dir, env: env} }
+func NewLocal(dir string, env ...string) *Local {
+	return &Local{dir: dir, env: env, patience: 5 * time.Second}
+}
 
 // Run runs a Line through sh. A cancel interrupts the command's whole process
-// group, and kills it when it does not end within a few seconds.
+// group, and kills it when it does not end within a few seconds, or within the
+// Line's own grace.
 func (l *Local) Run(ctx context.Context, line command.Line, dir string, env map[string]secret.Value, sink ops.Sink) error {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", line.Shell())
 	cmd.Dir = l.dir
@@ -44,19 +49,17 @@ func (l *Local) Run(ctx context.Context, line command.Line, dir string, env map[
 	cmd.Stdout = &stream{sink: sink, kind: ops.Stdout, tail: last}
 	cmd.Stderr = &stream{sink: sink, kind: ops.Stderr, tail: last}
 	inOwnGroup(cmd)
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = max(line.Grace(), l.patience)
 	err := cmd.Run()
-	var exit *exec.ExitError
+	failed := exitOf(err, last)
 	switch {
 	case err == nil:
 		return nil
+	case ctx.Err() != nil && failed != nil && line.Grace() > 0:
+		return errors.Join(ctx.Err(), failed) // how it ended once it was told to
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &exit):
-		failed := &ops.ExitError{Code: exit.ExitCode(), Output: last.text()}
-		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-			failed.Signal = status.Signal().String()
-		}
+	case failed != nil:
 		return failed
 	}
 	return err
@@ -131,6 +134,19 @@ func (t *tail) text() string {
 }
 
 // Helpers
+
+// exitOf is how a process ended that failed; nil for every other error.
+func exitOf(err error, last *tail) *ops.ExitError {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return nil
+	}
+	failed := &ops.ExitError{Code: exit.ExitCode(), Output: last.text()}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		failed.Signal = status.Signal().String()
+	}
+	return failed
+}
 
 func keep(have, more []byte) []byte {
 	have = append(have, more...)
