@@ -22,8 +22,8 @@ type SQLite struct{}
 // Look opens the database and counts in one transaction. A file that is not
 // there is ops.ErrNotFound, and the version is told all the same.
 func (e SQLite) Look(ctx context.Context, at Place) (Facts, error) {
-	free, version, err := e.file(ctx, at)
-	facts := Facts{Version: version, Free: free}
+	found, err := e.file(ctx, at)
+	facts := Facts{Version: found.version, Free: found.free}
 	if err != nil {
 		return facts, err
 	}
@@ -34,15 +34,15 @@ func (e SQLite) Look(ctx context.Context, at Place) (Facts, error) {
 	err = s.run("BEGIN;")
 	if err == nil {
 		facts, err = s.facts()
-		facts.Free = free
+		facts.Free = found.free
 	}
 	return facts, s.close(err)
 }
 
 // Dump copies the files as they are while a transaction that reads keeps them
-// so: see frozen.
+// so: see hold.
 func (e SQLite) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
-	free, _, err := e.file(ctx, at)
+	found, err := e.file(ctx, at)
 	if err != nil {
 		return Facts{}, err
 	}
@@ -50,8 +50,8 @@ func (e SQLite) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	facts, err := e.dump(s, put)
-	facts.Free = free
+	facts, err := e.dump(s, found, put)
+	facts.Free = found.free
 	return facts, s.close(err)
 }
 
@@ -101,39 +101,56 @@ func (p Place) sqlite() command.Line {
 exec sqlite3 -batch -bail -init /dev/null -noheader -ascii "$2"`, p.Database, sqliteURI(p.Database))
 }
 
+// sqliteFound is what a container has: its sqlite3 and the file.
+type sqliteFound struct {
+	version  string
+	free     int64 // bytes beside the file; -1 when not known
+	writable bool
+}
+
+// pauses tells that one sqlite3 can hold the lock of all who write in one
+// connection while it reads in another; before 3.37 it has but one connection.
+func (f sqliteFound) pauses() bool {
+	v := parseVersion(f.version)
+	return f.writable && (v.major > 3 || v.major == 3 && v.minor >= 37)
+}
+
 // file looks whether the file is there, how much is free beside it and what
 // version reads it.
-func (SQLite) file(ctx context.Context, at Place) (free int64, version string, err error) {
+func (SQLite) file(ctx context.Context, at Place) (sqliteFound, error) {
+	found := sqliteFound{free: -1}
 	said, err := at.answer(ctx, "looking at the database", at.sh(`sqlite3 -version || exit
 [ ! -f "$1" ] || echo present
+[ ! -w "$1" ] || echo writable
 df -Pk "${1%/*}/" | tail -n 1`, at.Database), nil)
 	if err != nil {
-		return -1, "", explainSQLite(err)
+		return found, explainSQLite(err)
 	}
-	free = -1
 	present := false
 	for i, line := range strings.Split(said, "\n") {
 		fields := strings.Fields(line)
 		switch {
 		case i == 0 && len(fields) > 0:
-			version = fields[0]
+			found.version = fields[0]
 		case line == "present":
 			present = true
+		case line == "writable":
+			found.writable = true
 		case len(fields) > 3:
 			if kib, err := strconv.ParseInt(fields[3], 10, 64); err == nil {
-				free = kib << 10
+				found.free = kib << 10
 			}
 		}
 	}
 	if !present {
 		err = &ops.Error{Host: at.Host, Summary: "looking at the database", Cause: fmt.Errorf("there is no file %s in %s: %w", at.Database, at.Container, ops.ErrNotFound)}
 	}
-	return free, version, err
+	return found, err
 }
 
 // dump copies what a session holds.
-func (SQLite) dump(s *sqliteSession, put Put) (Facts, error) {
-	withLog, err := s.hold()
+func (SQLite) dump(s *sqliteSession, found sqliteFound, put Put) (Facts, error) {
+	log, err := s.hold(found.pauses())
 	if err != nil {
 		return Facts{}, err
 	}
@@ -142,13 +159,23 @@ func (SQLite) dump(s *sqliteSession, put Put) (Facts, error) {
 		return facts, err
 	}
 	at := s.at
-	parts := []string{sqliteFile, at.Database}
-	if withLog {
-		parts = append(parts, sqliteLog, at.Database+"-wal")
+	err = put(sqliteFile, func(w io.Writer) error {
+		return at.stream(s.ctx, "copying "+at.Database, at.docker("exec", at.Container, "cat", at.Database), nil, w)
+	})
+	if err != nil {
+		return facts, err
 	}
-	for i := 0; i < len(parts); i += 2 {
-		line := at.docker("exec", at.Container, "cat", parts[i+1])
-		err := put(parts[i], func(w io.Writer) error { return at.stream(s.ctx, "copying "+parts[i+1], line, nil, w) })
+	if log > 0 {
+		// What others have committed since comes after it.
+		line := at.docker("exec", at.Container, "head", "-c", strconv.FormatInt(log, 10), at.Database+"-wal")
+		err := put(sqliteLog, func(w io.Writer) error {
+			counted := &counting{w: w}
+			err := at.stream(s.ctx, "copying "+at.Database+"-wal", line, nil, counted)
+			if err == nil && counted.n != log {
+				err = &ops.Error{Host: at.Host, Summary: "copying " + at.Database + "-wal", Cause: fmt.Errorf("it has %d bytes, of which %d were committed", counted.n, log)}
+			}
+			return err
+		})
 		if err != nil {
 			return facts, err
 		}
@@ -156,8 +183,9 @@ func (SQLite) dump(s *sqliteSession, put Put) (Facts, error) {
 	return facts, s.run("COMMIT;") // it held until now
 }
 
-// hold begins a transaction that keeps the files as they are, and says whether
-// the write-ahead log belongs to what it sees.
+// hold begins a transaction that keeps the files as they are, and says how many
+// bytes of the write-ahead log belong to what it sees: what is committed later
+// comes after them.
 //
 // With a rollback journal, a reader's lock keeps everybody from writing the file.
 // With a write-ahead log there are two cases. A reader that needs frames of the
@@ -168,47 +196,65 @@ func (SQLite) dump(s *sqliteSession, put Put) (Facts, error) {
 // the file while it reads, but the log may be begun anew under the copying, and
 // a mix of an old and a new log would spoil a file that is right without it.
 //
-// Which case it is, the log's index tells (https://sqlite.org/walformat.html), as
-// it is right before and right after the transaction begins. Where it does not,
-// because others wrote at the same time, the transaction is begun once more. A
-// process of its own reads the index: closing it in sqlite3's would drop the locks.
-func (s *sqliteSession) hold() (withLog bool, err error) {
+// Which case it is, and how many frames the reader sees, the log's index tells
+// (https://sqlite.org/walformat.html), as it is right before and right after the
+// transaction begins. Where others committed in between, the transaction is begun
+// once more; after some tries that are in vain, and where that is possible, while
+// a second connection keeps others from writing for some milliseconds. A process
+// of its own reads the index: closing it in sqlite3's would drop the locks.
+func (s *sqliteSession) hold(pauses bool) (log int64, err error) {
 	mode, err := s.ask("PRAGMA journal_mode;")
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if len(mode) == 0 || mode[0][0] != "wal" {
 		s.at.Tell(ops.Stderr, "The database has no write-ahead log: who writes waits until it is read.")
-		return false, s.run("BEGIN; SELECT count(*) FROM sqlite_master;")
+		return 0, s.run("BEGIN; SELECT count(*) FROM sqlite_master;")
 	}
-	for range sqliteTries {
-		before, after, err := s.begin()
+	for try := range sqliteTries {
+		paused := pauses && try >= sqliteFreeTries
+		if paused && try == sqliteFreeTries {
+			if err := s.run(".connection 1\n.open " + quoteArgument(sqliteURI(s.at.Database)) + "\n.timeout 60000\n.connection 0"); err != nil {
+				return 0, err
+			}
+		}
+		before, after, err := s.begin(paused)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
 		switch {
-		case !before.valid || !after.valid || before.salt != after.salt:
-		case after.backfilled < before.frames:
-			return true, nil
-		case before.backfilled == after.frames:
-			return false, nil
+		case !before.valid || !after.valid || before.salt != after.salt || before.frames != after.frames:
+		case after.backfilled < after.frames:
+			return after.size(), nil
+		case before.backfilled == before.frames:
+			return 0, nil
 		}
 		if err := s.run("ROLLBACK;"); err != nil {
-			return false, err
+			return 0, err
 		}
 	}
-	return false, &ops.Error{
+	return 0, &ops.Error{
 		Host: s.at.Host, Summary: "reading " + s.at.Database, Cause: fmt.Errorf("it changes too fast: in %d tries the write-ahead log did not stand still", sqliteTries),
-		Hint: "try again when the app has less to do",
+		Hint: "try again when the app has less to do, or bring sqlite3 3.37 or newer into the container, as a user who may write the file",
 	}
 }
 
-// sqliteTries is how often a transaction is begun; one in hundreds is in vain.
-const sqliteTries = 50
+const (
+	// sqliteTries is how often a transaction is begun.
+	sqliteTries = 50
+	// sqliteFreeTries are those that disturb nobody.
+	sqliteFreeTries = 5
+)
 
-// begin begins a transaction that reads, between two looks at the index.
-func (s *sqliteSession) begin() (before, after sqliteIndex, err error) {
-	rows, err := s.ask("SELECT count(*) FROM sqlite_master;\n.output\n.shell eval $index\n.output |cat\nBEGIN;\nSELECT count(*) FROM sqlite_master;\n.output\n.shell eval $index\n.output |cat")
+// begin begins a transaction that reads, between two looks at the index, and while
+// nobody else can commit if they are to pause. It is one script, so that they wait
+// neither for the network nor for us.
+func (s *sqliteSession) begin(paused bool) (before, after sqliteIndex, err error) {
+	script := "SELECT count(*) FROM sqlite_master;\n.output\n.shell eval $index\n.output |cat\nBEGIN;\nSELECT count(*) FROM sqlite_master;\n.output\n.shell eval $index\n.output |cat"
+	if paused {
+		script = ".connection 1\nBEGIN IMMEDIATE;\n.connection 0\n" + script + "\n.connection 1\nROLLBACK;\n.connection 0"
+	}
+	rows, err := s.ask(script)
 	if err != nil {
 		return before, after, err
 	}

@@ -174,6 +174,97 @@ func TestSQLiteDumpsACommittedState(t *testing.T) {
 	}
 }
 
+// inserts adds jobs in transactions of their own until it is stopped.
+func (s *server) inserts(writers int, rest time.Duration, between string) (stop func()) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var all sync.WaitGroup
+	for range writers {
+		cmd := exec.Command("sqlite3", "-batch", s.Database)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			s.t.Fatal(err)
+		}
+		all.Go(func() {
+			fmt.Fprintln(in, ".timeout 60000")
+			for n := 0; ctx.Err() == nil; n++ {
+				fmt.Fprintf(in, "INSERT INTO jobs (t) VALUES (hex(randomblob(%d)));\n", rand.IntN(300))
+				if between != "" && n%17 == 0 {
+					fmt.Fprintln(in, between)
+				}
+				time.Sleep(rest)
+			}
+			_ = in.Close()
+			_ = cmd.Wait()
+		})
+	}
+	return func() { cancel(); all.Wait() }
+}
+
+// TestSQLiteDumpsWhatItCounted holds that a copy has what the facts say, whatever
+// is committed while it is made.
+func TestSQLiteDumpsWhatItCounted(t *testing.T) {
+	for _, c := range []struct {
+		name, pragma string
+		writers      int
+		rest         time.Duration
+		between      string
+	}{
+		{"every 2 ms", "", 1, 2 * time.Millisecond, ""},
+		{"without a rest", "", 3, 0, ""},
+		{"checkpoints that truncate", "", 1, 2 * time.Millisecond, "PRAGMA wal_checkpoint(TRUNCATE);"},
+		{"checkpoints after few frames", "", 2, time.Millisecond, "PRAGMA wal_autocheckpoint=1;"},
+		{"pages of 64 KiB", "PRAGMA page_size=65536;", 1, 2 * time.Millisecond, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := sqliteHere(t, "production.sqlite3")
+			s.sqlite(s.Place, c.pragma+"PRAGMA journal_mode=WAL; CREATE TABLE jobs (id INTEGER PRIMARY KEY, t TEXT);")
+			stop := s.inserts(c.writers, c.rest, c.between)
+			defer stop()
+			waitUntil(t, "jobs come in", func() bool { return s.sqlite(s.Place, "SELECT count(*) > 100 FROM jobs") == "1" })
+			logs, longest, last := 0, time.Duration(0), int64(0)
+			dumps := 30
+			if c.rest == 0 {
+				dumps = 8 // what waits for its turn among such writers waits long
+			}
+			for range dumps {
+				kept := &archive{}
+				began := time.Now()
+				facts, err := s.engine.Dump(t.Context(), s.Place, func(part string, write func(io.Writer) error) error {
+					longest = max(longest, time.Since(began))
+					return kept.put(part, func(w io.Writer) error { return write(&slowly{w: w}) })
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				logs += len(kept.order) - 1
+				if err := s.engine.Read(t.Context(), s.Place, kept); err != nil {
+					t.Fatal(err)
+				}
+				copied := s.Place
+				copied.Database = filepath.Join(t.TempDir(), "copy")
+				for part, content := range kept.parts {
+					if err := os.WriteFile(copied.Database+strings.TrimPrefix(part, "database.sqlite3"), content, 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				sameFacts(t, facts, s.look(copied))
+				if got := s.sqlite(copied, "PRAGMA integrity_check;"); got != "ok" {
+					t.Fatalf("the copy says %s", got)
+				}
+				if facts.Rows() < last {
+					t.Errorf("%d rows, were %d", facts.Rows(), last)
+				}
+				last = facts.Rows()
+				_ = os.RemoveAll(filepath.Dir(copied.Database))
+			}
+			t.Logf("%d dumps, %d with a write-ahead log, of %d rows in the end; the longest took %s to begin and count", dumps, logs, last, longest)
+		})
+	}
+}
+
 // slowly is a writer that gives others time.
 type slowly struct{ w io.Writer }
 

@@ -111,9 +111,26 @@ var hexLines = regexp.MustCompile(`(?:(?: [0-9a-f]{2}){1,16}\n?)+`)
 // sqliteIndex is what matters of the index of a write-ahead log.
 type sqliteIndex struct {
 	valid      bool   // it was read whole, while nobody changed it
+	page       int64  // bytes
 	frames     uint32 // of the log that are committed
 	backfilled uint32 // of these, in the file
 	salt       string // of the log, another one each time that it is begun anew
+}
+
+// size is how many bytes of the log are committed: its header, and a header and a
+// page in each frame.
+func (i sqliteIndex) size() int64 { return 32 + int64(i.frames)*(24+i.page) }
+
+// counting counts what is written through it.
+type counting struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // Helpers
@@ -128,7 +145,11 @@ func readSQLiteIndex(b []byte) sqliteIndex {
 	if order == nil {
 		return sqliteIndex{}
 	}
-	return sqliteIndex{valid: true, frames: order.Uint32(b[16:]), backfilled: order.Uint32(b[96:]), salt: string(b[32:40])}
+	page := int64(order.Uint16(b[14:]))
+	if page == 1 {
+		page = 64 << 10
+	}
+	return sqliteIndex{valid: true, page: page, frames: order.Uint32(b[16:]), backfilled: order.Uint32(b[96:]), salt: string(b[32:40])}
 }
 
 func fromHex(text string) []byte {
