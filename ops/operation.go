@@ -56,7 +56,8 @@ type Operation struct {
 	// Observe asks for fleet facts before planning: the hosts' containers,
 	// images and the lock.
 	Observe bool
-	// Stores asks for what the stores of backups hold, before planning.
+	// Stores asks for what the stores hold of what its parameter NAME names, before
+	// planning; of all backups when it names none.
 	Stores bool
 	// Plan decides what to do. It is pure: everything it may use is in Input.
 	Plan func(Input) (Plan, error)
@@ -165,6 +166,9 @@ type Input struct {
 	StateDir string
 	// Agreed says that the person agreed to all questions beforehand: -y.
 	Agreed bool
+	// Flags are the other global flags that were given, as typed, for a command that
+	// goes on where this one stopped.
+	Flags []string
 	// Past tells the newest tasks of one operation on this app, oldest first, as far
 	// as their journals are here; nil: none are kept.
 	Past func(operation string) []Task

@@ -97,6 +97,9 @@ type Step struct {
 	// Aloud steps print what somebody waits for: front ends show their output as it
 	// comes, asked or not.
 	Aloud bool
+	// Check is a command that tells what the step left, for one that can go on
+	// without us; "" for none.
+	Check string
 }
 
 func (*Group) node() {}
@@ -127,6 +130,7 @@ type StepInfo struct {
 	Commands []string `json:"commands,omitempty"` // redacted
 	Always   bool     `json:"always,omitempty"`
 	Aloud    bool     `json:"aloud,omitempty"` // its output is worth showing as it comes
+	Check    string   `json:"check,omitempty"` // tells what it left, if nobody waited for its end
 }
 
 // Outline flattens the plan's tree in the order it is shown; the root itself
@@ -190,7 +194,7 @@ func infoOf(n Node, prefix StepID, depth int) StepInfo {
 	case *Group:
 		return StepInfo{ID: join(prefix, n.ID), Parent: prefix, Title: n.Title, Host: n.Host, Group: true, Mode: n.Mode, Depth: depth}
 	case *Step:
-		info := StepInfo{ID: join(prefix, n.ID), Parent: prefix, Title: n.Title, Host: n.Host, Depth: depth, Always: n.Always, Aloud: n.Aloud}
+		info := StepInfo{ID: join(prefix, n.ID), Parent: prefix, Title: n.Title, Host: n.Host, Depth: depth, Always: n.Always, Aloud: n.Aloud, Check: n.Check}
 		for _, l := range n.Lines {
 			info.Commands = append(info.Commands, l.String())
 		}

@@ -79,6 +79,18 @@ func (t Task) Step(id StepID) (StepState, bool) {
 	return t.Steps[i], true
 }
 
+// Unattended are the checks of the steps that run: what is left of them is not
+// known once nobody waits for their end.
+func (t Task) Unattended() []string {
+	var checks []string
+	for _, s := range t.Steps {
+		if s.Status == Running && s.Check != "" {
+			checks = append(checks, s.Check)
+		}
+	}
+	return checks
+}
+
 // Notice is something to know that belongs to no task.
 type Notice struct {
 	At   time.Time

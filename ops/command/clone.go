@@ -81,6 +81,12 @@ func GitUntracked() Line { return New("git", "ls-files", "--others") }
 // GitRevision prints the project's revision.
 func GitRevision() Line { return New("git", "rev-parse", "HEAD") }
 
+// GitCommit is the commit that a name stands for; it fails for a name that git
+// does not know.
+func GitCommit(name string) Line {
+	return New("git", "rev-parse", "--verify", "--quiet", Quote(name+"^{commit}"))
+}
+
 // GitStatus prints the project's uncommitted changes.
 func GitStatus() Line { return New("git", "status", "--porcelain") }
 

@@ -11,11 +11,14 @@ import (
 	"binnacle/ops/backup"
 )
 
-// ObserveBackups looks once at what the stores hold. A store that does not answer
-// is in the state with the reason.
-func (s *Session) ObserveBackups(ctx context.Context) {
+// ObserveBackups looks once at what the stores hold of one thing, or of everything
+// for "" and "all". A store that does not answer is in the state with the reason.
+func (s *Session) ObserveBackups(ctx context.Context, name string) {
 	var reading sync.WaitGroup
 	for _, b := range s.Config.Backups() {
+		if name != "" && name != "all" && b.Name != name {
+			continue
+		}
 		reading.Go(func() { s.Store.Emit(ops.BackupsSeen{Backed: s.backed(ctx, b)}) })
 	}
 	reading.Wait()
@@ -35,7 +38,7 @@ func (s *Session) WatchBackups(ctx context.Context, asked <-chan struct{}) {
 	defer follow.Wait()
 	follow.Go(func() { s.followBackups(ctx, tail, changes) })
 	for {
-		s.ObserveBackups(ctx)
+		s.ObserveBackups(ctx, "")
 		again := time.NewTimer(backupPause)
 		select {
 		case <-again.C:

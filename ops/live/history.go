@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"binnacle/ops"
 )
@@ -97,7 +98,22 @@ func ended(events []ops.Event) []ops.Event {
 	}
 	cut := &ops.Error{
 		Summary: "the process that ran it ended before it did", Cause: errors.New("cut off"),
-		Hint: "what it left: the deploy lock, and what hosts run",
+		Hint: strings.Join(append([]string{"what it left: the deploy lock, and what hosts run"}, unattended(events)...), "; "),
 	}
 	return append(events, ops.TaskFinished{Task: started.Task, At: started.At, Status: ops.Failed, Errors: []*ops.Error{cut}})
+}
+
+// unattended are the checks of what ran when a task was cut off.
+func unattended(events []ops.Event) []string {
+	var state ops.State
+	for _, e := range events {
+		if _, output := e.(ops.LineWritten); !output {
+			state = ops.Fold(state, e)
+		}
+	}
+	var checks []string
+	for _, t := range state.Tasks {
+		checks = append(checks, t.Unattended()...)
+	}
+	return checks
 }

@@ -197,9 +197,10 @@ type Request struct {
 	Filter    *config.Filter // narrows the session's own selection when set
 	Version   string         // --version for this request alone
 	SkipHooks bool
-	Connected bool   // the pre-connect hook has been run for it
-	Agreed    bool   // all its questions are answered with yes
-	Roles     string // as typed, for hooks
+	Connected bool     // the pre-connect hook has been run for it
+	Agreed    bool     // all its questions are answered with yes
+	Roles     string   // as typed, for hooks
+	Flags     []string // see ops.Input
 }
 
 // Plan plans a request against what is known now. The task's identifier is
@@ -266,7 +267,7 @@ func (s *Session) input(req Request) (ops.Input, error) {
 		Holder:   ops.Holder{Host: machine(), PID: os.Getpid(), Task: id},
 		LockHeld: os.Getenv("KAMAL_LOCK") == "true", LockWait: s.options.LockWait, Hooks: s.hooks(),
 		Stdin: s.options.Stdin, Streams: s.options.Streams,
-		Program: s.program(), StateDir: s.options.StateDir, Agreed: req.Agreed, Past: s.past, Own: s.own,
+		Program: s.program(), StateDir: s.options.StateDir, Agreed: req.Agreed, Flags: req.Flags, Past: s.past, Own: s.own,
 	}, nil
 }
 

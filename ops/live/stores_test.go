@@ -1,13 +1,16 @@
 package live
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"binnacle/config"
 	"binnacle/config/secret"
+	"binnacle/ops"
 	"binnacle/ops/remote"
 )
 
@@ -73,6 +76,36 @@ func TestStoresFindTheirWay(t *testing.T) {
 	} {
 		if got := w.stores.host(w, at); got != want {
 			t.Errorf("%+v is reached as %s, want %s", at, got.Name(), want.Name())
+		}
+	}
+}
+
+// What is asked about is looked at, and no other store.
+func TestOnlyWhatIsNamedIsObserved(t *testing.T) {
+	for name, want := range map[string]string{"": "db cache", "all": "db cache", "db": "db", "nothing": ""} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "config", "deploy.yml")
+		text := "service: a\nimage: a\nservers: [web1]\nregistry: {username: u, password: p}\nbuilder: {arch: amd64}\n" +
+			"accessories: {db: {image: postgres, host: web1}, cache: {image: redis, host: web1}}\n" +
+			"x-binnacle: {stores: {kept: {type: local, path: kept}}}\n"
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), Options{Dir: dir, Version: "v1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.ObserveBackups(t.Context(), name)
+		var seen []string
+		app, _ := s.Store.State().Fleet.App(s.App)
+		for _, config := range s.Config.Backups() {
+			if slices.ContainsFunc(app.Backups, func(b ops.Backed) bool { return b.Name == config.Name && !b.SeenAt.IsZero() }) {
+				seen = append(seen, config.Name)
+			}
+		}
+		s.Close()
+		if got := strings.Join(seen, " "); got != want {
+			t.Errorf("%q: looked at %q, want %q", name, got, want)
 		}
 	}
 }

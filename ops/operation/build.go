@@ -15,7 +15,7 @@ import (
 
 // build makes the image from a clean git clone, pushes it, and leaves it to
 // pull: the unlocked first part of a deploy.
-func (s *story) build(options command.BuildOptions) ops.Node {
+func (s *story) build(options command.BuildOptions) *ops.Group {
 	b := s.newBuild(options)
 	return ops.InSequence("build", "build and push",
 		present([]ops.Node{b.check(), b.registry(), s.hook("pre-build", s.sel.Hosts()), b.clone(), b.builderReady(), b.push()})...)

@@ -41,3 +41,16 @@ func TestWhatLosesDataIsConfirmedByItsName(t *testing.T) {
 		}
 	}
 }
+
+// What only looks, such as the plan of what would be dangerous, runs unasked where
+// nobody is there.
+func TestWhatOnlyLooksIsNotAskedAbout(t *testing.T) {
+	op := ops.Operation{Name: "migrate rollback", Question: "Are you sure?", Risk: ops.DataLoss}
+	for risk, want := range map[ops.Risk]bool{ops.Read: true, ops.Change: false, ops.DataLoss: false} {
+		p := Program{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard}
+		ok, err := p.agreed(t.Context(), &flags{}, op, nil, ops.Plan{Risk: risk, Confirm: "shop"})
+		if ok != want || (err == nil) != want {
+			t.Errorf("%s: %v, %v", risk, ok, err)
+		}
+	}
+}

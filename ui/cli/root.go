@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,6 +166,18 @@ func (f *flags) wait() ops.LockWait {
 		return ops.LockWait{}
 	}
 	return ops.LockWait{Timeout: fromSeconds(f.lockTimeout), Interval: fromSeconds(f.lockInterval)}
+}
+
+// manner are the flags about reading and printing that were given, as typed.
+func (f *flags) manner() []string {
+	var out []string
+	for name, on := range map[string]bool{"verbose": f.verbose, "quiet": f.quiet, "json": f.json, "strict": f.strict} {
+		if on {
+			out = append(out, "--"+name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (f *flags) filter() config.Filter {

@@ -7,11 +7,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"binnacle/config"
 	"binnacle/ops"
+	"binnacle/ops/command"
 	"binnacle/ops/live"
 )
 
@@ -40,13 +43,16 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 		s.Observe(ctx)
 	}
 	if op.Stores {
-		s.ObserveBackups(ctx)
+		s.ObserveBackups(ctx, params.Text("NAME"))
 	}
 	id, plan, err := s.Plan(live.Request{
-		Operation: op, Params: params, SkipHooks: f.skipHooks, Roles: f.roles, Connected: connected, Agreed: f.yes,
+		Operation: op, Params: params, SkipHooks: f.skipHooks, Roles: f.roles, Connected: connected, Agreed: f.yes, Flags: f.manner(),
 	})
 	if err != nil {
 		return err
+	}
+	if plan.Risk != ops.Read && !plan.Stream && plan.Attach == nil {
+		defer outliveReader()()
 	}
 	if len(plan.Hosts()) == 0 && plan.Attach == nil {
 		enough() // it is all done here
@@ -68,11 +74,11 @@ func (p Program) run(ctx context.Context, f *flags, op ops.Operation, params ops
 
 // Private
 
-// preConnect runs the pre-connect hook when hosts are looked at before there is
-// a plan. It returns whether hosts may be reached: the hook has run, or there is
-// none. The plans of all other operations run it themselves.
+// preConnect runs the pre-connect hook when hosts or stores are looked at before
+// there is a plan, a dry run's too. It returns whether hosts may be reached: the hook
+// has run, or there is none. The plans of all other operations run it themselves.
 func (p Program) preConnect(ctx context.Context, f *flags, s *live.Session, op ops.Operation, params ops.Params) (bool, error) {
-	if p.PreConnect == nil || f.dryRun {
+	if p.PreConnect == nil {
 		return true, nil
 	}
 	id, plan, err := s.Plan(live.Request{Operation: p.PreConnect(op.Name), Params: params, SkipHooks: f.skipHooks, Roles: f.roles})
@@ -81,7 +87,7 @@ func (p Program) preConnect(ctx context.Context, f *flags, s *live.Session, op o
 		return false, err
 	case len(plan.Steps()) == 0:
 		return true, nil
-	case !op.Observe:
+	case !op.Observe && !op.Stores:
 		return false, nil
 	}
 	own := *f
@@ -97,13 +103,13 @@ func (p Program) look(ctx context.Context, f *flags, s *live.Session, name strin
 
 // agreed asks what the operation wants asked, and before a choice that was made
 // for the person: the version of a rollback. Where nobody can be asked, -y must
-// say so.
+// say so. What only looks is never asked about.
 func (p Program) agreed(ctx context.Context, f *flags, op ops.Operation, params ops.Params, plan ops.Plan) (bool, error) {
 	question := op.Question
 	if question == "" && op.Name == "rollback" && params.Text("VERSION") == "" && p.Terminal && !f.json {
 		question = plan.Title + "?"
 	}
-	if f.yes || question == "" {
+	if f.yes || question == "" || plan.Risk == ops.Read {
 		return true, nil
 	}
 	for _, e := range plan.Effects {
@@ -176,7 +182,7 @@ func (p Program) onSignals(signals <-chan os.Signal, done <-chan struct{}, s *li
 		case sig := <-signals:
 			now := time.Now()
 			if !last.IsZero() && now.Sub(last) < secondInterrupt {
-				_, _ = fmt.Fprintln(p.Stderr, "Quitting now. "+leftBehind(s.Store.State(), id))
+				_, _ = fmt.Fprintln(p.Stderr, "Quitting now. "+leftBehind(s, id))
 				os.Exit(1)
 			}
 			last = now
@@ -191,8 +197,8 @@ func (p Program) onSignals(signals <-chan os.Signal, done <-chan struct{}, s *li
 // Helpers
 
 // leftBehind says what a quit without waiting leaves.
-func leftBehind(state *ops.State, id ops.TaskID) string {
-	task, ok := state.Task(id)
+func leftBehind(s *live.Session, id ops.TaskID) string {
+	task, ok := s.Store.State().Task(id)
 	if !ok {
 		return ""
 	}
@@ -209,7 +215,23 @@ func leftBehind(state *ops.State, id ops.TaskID) string {
 		text = "Nothing was in flight."
 	}
 	if held {
-		text += " The deploy lock is still held; to look at it and free it: binnacle lock status, binnacle lock release."
+		lock := aim(s.Config) + " lock "
+		text += " The deploy lock is still held; to look at it and free it: " + lock + "status, " + lock + "release."
+	}
+	for _, check := range task.Unattended() {
+		text += " It goes on without us and may hold a lock until it has stopped; to look at that: " + check + "."
 	}
 	return text
+}
+
+// aim is this program as a person types it to reach the same app.
+func aim(cfg *config.Config) string {
+	words := "binnacle"
+	if d := cfg.Destination(); d != "" {
+		words += " -d " + command.Quote(d)
+	}
+	if file := cfg.Files()[0]; file != filepath.Join(cfg.Dir(), "config", "deploy.yml") {
+		words += " -c " + command.Quote(file)
+	}
+	return words
 }

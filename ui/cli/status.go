@@ -32,7 +32,7 @@ func (p Program) status(ctx context.Context, f *flags) error {
 		return err
 	}
 	var stores sync.WaitGroup
-	stores.Go(func() { s.ObserveBackups(ctx) })
+	stores.Go(func() { s.ObserveBackups(ctx, "") })
 	s.Observe(ctx)
 	stores.Wait()
 	state := s.Store.State()

@@ -112,7 +112,12 @@ func (p Program) cancelTask(journals ops.Journals, id string) error {
 		err = process.Signal(cancelSignal())
 	}
 	if err != nil {
-		return fmt.Errorf("task %s: its process %d is gone (%w); what it left: binnacle lock status", id, task.PID, err)
+		lock := "binnacle lock status"
+		if _, destination, ok := strings.Cut(string(entry.App), "@"); ok {
+			lock = "binnacle -d " + destination + " lock status"
+		}
+		checks := append([]string{lock}, task.Unattended()...)
+		return fmt.Errorf("task %s: its process %d is gone (%w); what it left: %s", id, task.PID, err, strings.Join(checks, ", "))
 	}
 	_, _ = fmt.Fprintf(p.Stdout, "asked process %d to stop %s\n", task.PID, task.Title)
 	return nil
