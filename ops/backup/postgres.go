@@ -31,7 +31,7 @@ dir=$(psql -XAtqw -c 'SHOW data_directory' 2>/dev/null) && [ -d "$dir" ] && df -
 	if err != nil {
 		return Facts{}, err
 	}
-	said, err := at.answer(ctx, "asking the database", line, strings.NewReader(postgresFacts))
+	said, err := at.answer(ctx, "asking the database", line, strings.NewReader(postgresPatient+"SET lock_timeout = '10min';\n"+postgresFacts))
 	if noSuchDatabase(err) {
 		return postgresVersion(ctx, at)
 	}
@@ -83,7 +83,8 @@ func (Postgres) Read(ctx context.Context, at Place, from Source) error {
 	return nil
 }
 
-// SQL runs a script in one transaction.
+// SQL runs a script in one transaction, under the database's own settings but for
+// timeouts: nobody else waits for the copy that it works on.
 func (Postgres) SQL(ctx context.Context, at Place, script io.Reader) (string, error) {
 	text, err := io.ReadAll(script)
 	if err != nil {
@@ -94,7 +95,7 @@ func (Postgres) SQL(ctx context.Context, at Place, script io.Reader) (string, er
 		return "", err
 	}
 	// The end is sent as well, so that a script which arrives in part changes nothing.
-	said, err := at.answer(ctx, "running the script", line, io.MultiReader(strings.NewReader("BEGIN;\n"), bytes.NewReader(text), strings.NewReader("\n;\nCOMMIT;\n")))
+	said, err := at.answer(ctx, "running the script", line, io.MultiReader(strings.NewReader("BEGIN;\n"+postgresPatient), bytes.NewReader(text), strings.NewReader("\n;\nCOMMIT;\n")))
 	if err != nil {
 		return "", explainPostgres(err)
 	}
@@ -144,7 +145,7 @@ func holdPostgres(ctx context.Context, at Place, fail context.CancelCauseFunc) (
 	h.answers.Buffer(nil, maxAnswer)
 	go func() {
 		defer close(h.ended)
-		script := strings.NewReader(postgresSnapshot + postgresFacts + postgresEnd)
+		script := strings.NewReader(postgresPatient + postgresSnapshot + postgresFacts + postgresEnd)
 		if err := at.stream(ctx, "counting in a snapshot", line, io.MultiReader(script, in), stdout); err != nil {
 			fail(err)
 		}
@@ -186,16 +187,20 @@ func (h *heldPostgres) end(fail context.CancelCauseFunc) Facts {
 }
 
 func dumpPostgres(ctx context.Context, at Place, snapshot string, put Put) error {
-	roles := lifeline + `lifeline pg_dumpall -w --globals-only`
-	if len(at.Encrypt.Recipients) == 0 || at.URL != "" { // a server elsewhere shows the hashes to few
-		roles += ` --no-role-passwords`
+	// The hashes are shown to superusers alone.
+	roles := `hashes=--no-role-passwords
+if [ "$2" = encrypted ] && [ "$(psql -XAtqw -c 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user')" = t ]; then hashes=; fi
+` + lifeline + `lifeline pg_dumpall -w --globals-only $hashes`
+	hashes := "plain"
+	if len(at.Encrypt.Recipients) > 0 && at.URL == "" {
+		hashes = "encrypted"
 	}
-	for _, part := range []struct{ name, what, script, stdin string }{
-		{postgresRoles, "dumping the roles", roles, ""},
-		{postgresSettings, "reading how the database was made", `psql -XAtqw -v ON_ERROR_STOP=1`, postgresMade},
-		{postgresArchive, "dumping the database", lifeline + `lifeline pg_dump -w -Fc -Z0 --lock-wait-timeout=600000 --snapshot="$2"`, ""},
+	for _, part := range []struct{ name, what, script, arg, stdin string }{
+		{postgresRoles, "dumping the roles", roles, hashes, ""},
+		{postgresSettings, "reading how the database was made", `psql -XAtqw -v ON_ERROR_STOP=1`, "", postgresPatient + postgresMade},
+		{postgresArchive, "dumping the database", lifeline + `lifeline pg_dump -w -Fc -Z0 --lock-wait-timeout=600000 --snapshot="$2"`, snapshot, ""},
 	} {
-		line, err := at.postgres(part.script, snapshot)
+		line, err := at.postgres(part.script, part.arg)
 		if err != nil {
 			return err
 		}
@@ -218,7 +223,7 @@ func postgresVersion(ctx context.Context, at Place) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	said, err := at.answer(ctx, "asking the server", line, strings.NewReader("SHOW server_version;\n"))
+	said, err := at.answer(ctx, "asking the server", line, strings.NewReader(postgresPatient+"SHOW server_version;\n"))
 	if err != nil {
 		return Facts{}, explainPostgres(err)
 	}
@@ -236,6 +241,19 @@ func explainPostgres(err error) error {
 		{"unsupported version", "the archive is of a newer PostgreSQL; restore it on a server of that version"},
 		{"password authentication failed", "the server's password is not the one in the container's environment"},
 		{"permission denied to create database", "the role needs CREATEDB: ALTER ROLE … CREATEDB"},
+		{"permission denied to rename database", "the role needs CREATEDB: ALTER ROLE … CREATEDB"},
+		{"must be owner of database", "the role has to own the database, or be a member of the role that does"},
+		{"permission denied to create role", "make the role first, as a superuser: globals.sql in the backup tells how"},
+		{"permission denied to create extension", "let a superuser restore: url: under backups: of x-binnacle may name another role's address"},
+		{"permission denied to create event trigger", "let a superuser restore: url: under backups: of x-binnacle may name another role's address"},
+		{"must be superuser to create", "let a superuser restore: url: under backups: of x-binnacle may name another role's address"},
+		{"is being accessed by other users", "sessions that the role may not end are in the database: stop what uses it, or GRANT pg_signal_backend TO the role"},
+		{"could not open extension control file", "install the extension in the image of the server"},
+		{"has no installation script nor update path for version", "restore on a server with the extension in that version, and update it there"},
+		{"query would be affected by row-level security", "the role needs BYPASSRLS to read every row: ALTER ROLE … BYPASSRLS"},
+		{"permission denied for table", "the role has to read everything that it backs up: GRANT pg_read_all_data TO the role"},
+		{"permission denied for sequence", "the role has to read everything that it backs up: GRANT pg_read_all_data TO the role"},
+		{"permission denied for schema", "the role has to read everything that it backs up: GRANT pg_read_all_data TO the role"},
 		{"canceling statement due to lock timeout", "somebody holds a lock of a table; try again when that has ended"},
 		{"No space left on device", "free some space on the host first"},
 	})

@@ -19,7 +19,7 @@ type sqlServer struct {
 
 // The files of a database that are no tables.
 const (
-	ownerFile   = ".of" // the value of its setting binnacle.of
+	ownerFile   = ".of" // the database that its comment says it was made beside
 	schemaTable = "schema_migrations"
 )
 

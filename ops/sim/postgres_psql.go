@@ -120,6 +120,8 @@ func (s *psql) answer(text string) int {
 			"version": sqlVersion, "database": s.database, "superuser": orWord(s.env.Get("PGUSER").Str, "postgres"), "preload": "", "roles": []string{},
 			"create": `CREATE DATABASE :"name" TEMPLATE template0`, "tablespace": "pg_default", "then": []string{},
 		})
+	case has("SELECT rolsuper FROM pg_roles"):
+		s.print("t\n")
 	case has("SHOW data_directory"):
 		s.print(path.Dir(s.server.dir) + "\n")
 	case has("SHOW server_version"):
@@ -150,10 +152,10 @@ func (s *psql) change(text string) int {
 			return s.complain(3, "ERROR:  database %q already exists", name)
 		}
 		err = s.server.files.mkdirAll(at, 0o700)
-	case has(`SET "binnacle.of" = :'of'`):
-		err = s.server.files.writeFile(path.Join(at, ownerFile), []byte(of), 0o600)
 	case has("RENAME TO"):
 		err = s.server.swap(of, name, keep)
+	case has("COMMENT ON DATABASE") && has("binnacle.of="):
+		err = s.server.files.writeFile(path.Join(at, ownerFile), []byte(of), 0o600)
 	case has("DROP DATABASE"):
 		if name != of && s.server.has(name) {
 			err = s.server.files.remove(at, true)
@@ -172,7 +174,7 @@ func (s *psql) change(text string) int {
 }
 
 // silent are statements of backups that change nothing here.
-var silent = regexp.MustCompile(`(?is)^\s*(SET|RESET|ANALYZE|DO|COMMENT|GRANT|REVOKE|ALTER DATABASE|ALTER ROLE|SELECT format\('CREATE ROLE|SELECT set_config|SELECT count\(pg_terminate_backend|SELECT json_build_object\('table', '\(large|;)`)
+var silent = regexp.MustCompile(`(?is)^\s*(SET|RESET|ANALYZE|DO|COMMENT|GRANT|REVOKE|ALTER DATABASE|ALTER ROLE|SELECT format\('(?:CREATE ROLE|ALTER DATABASE)|SELECT set_config|SELECT count\(set_config|SELECT '(?:mine|others)'|SELECT count\(pg_terminate_backend|SELECT json_build_object\('table', '\(large|;)`)
 
 // query carries out what people ask, statement by statement.
 func (s *psql) query(text string) int {
