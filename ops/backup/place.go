@@ -68,6 +68,15 @@ func (p Place) attached(ctx context.Context, what string, line command.Line, std
 	return p.stream(ctx, what, line, r, stdout)
 }
 
+// beating is attached for a script that has to know whether we still live while
+// nothing of its output is taken: a line comes in every now and then.
+func (p Place) beating(ctx context.Context, what string, line command.Line, stdout io.Writer) error {
+	beat := &beats{tick: time.NewTicker(beatEvery), over: make(chan struct{})}
+	defer beat.tick.Stop()
+	defer close(beat.over)
+	return p.stream(ctx, what, line, beat, stdout)
+}
+
 // feed is stream with a part of a backup as stdin. What the command leaves is
 // read to the end, so that the bytes are known to be those that were dumped; an
 // error of the source comes before that of the command, which it explains.
@@ -214,6 +223,27 @@ func (n *noted) end(stop func()) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.err
+}
+
+// beats is an empty line every now and then, until it is over.
+type beats struct {
+	tick *time.Ticker
+	over chan struct{}
+}
+
+// beatEvery is well below what a script takes for silence.
+const beatEvery = 15 * time.Second
+
+func (b *beats) Read(to []byte) (int, error) {
+	if len(to) == 0 {
+		return 0, nil
+	}
+	select {
+	case <-b.tick.C:
+		return copy(to, "\n"), nil
+	case <-b.over:
+		return 0, io.EOF
+	}
 }
 
 // bounded keeps what is written to it, up to a bound.

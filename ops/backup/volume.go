@@ -79,7 +79,7 @@ func (Volume) copy(ctx context.Context, at Place, w io.Writer) (Facts, error) {
 	out, stdout := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := at.stream(ctx, "copying the folder", line, nil, stdout)
+		err := at.beating(ctx, "copying the folder", line, stdout)
 		stdout.CloseWithError(err)
 		ended <- err
 	}()
@@ -109,20 +109,24 @@ printf '\0%s\0%s\0' "$(du -sk . | cut -f 1)" "$(df -Pk . | tail -n 1)"`
 
 // volumeCopy runs on the host: $1 is the container, $2 what to copy, $3 pause or
 // nothing. Docker does not inspect or stop the container until docker cp ends, nor
-// does a paused one go on. Where the connection is cut, docker cp cannot write and
-// ends; where it is cut without a word, nothing is written for a minute, which
-// ends it too.
-const volumeCopy = `trap 'kill $watch 2>/dev/null; [ -z "$paused" ] || docker unpause "$1" >/dev/null' EXIT
+// does a paused one go on. So docker cp ends with us: when stdin does, or, where
+// the connection is cut without a word, when no beat has come in for two minutes.
+// A store that takes its time ends nothing. The count of what a process has read
+// tells of its beats; a docker cp that waits for its reader may ignore a signal.
+const volumeCopy = `exec 3<&0
+end() { kill $copy; sleep 5; kill -9 $copy; }
+trap 'kill $watch $beats 2>/dev/null; [ -z "$paused" ] || docker unpause "$1" >/dev/null' EXIT
 trap 'kill $copy 2>/dev/null; exit 1' HUP INT TERM PIPE
 paused=$3
-[ -z "$paused" ] || docker pause "$1" >/dev/null || { paused=; exit 1; }
-docker cp "$2" - </dev/null & copy=$!
+[ -z "$paused" ] || docker pause "$1" </dev/null >/dev/null || { paused=; exit 1; }
+docker cp "$2" - 3<&- </dev/null & copy=$!
+(while read -r _; do :; done; end) <&3 >/dev/null 2>&1 & beats=$!
 (was=
-while sleep 60; do
-  now=$(grep wchar /proc/$copy/io) || exit
-  [ "$now" != "$was" ] || kill $copy
+while sleep 120; do
+  now=$(grep rchar /proc/$beats/io) || exit
+  [ "$now" != "$was" ] || end
   was=$now
-done) </dev/null >/dev/null 2>&1 & watch=$!
+done) 3<&- </dev/null >/dev/null 2>&1 & watch=$!
 wait $copy`
 
 // Helpers
@@ -133,7 +137,7 @@ func walkTar(from io.Reader, to io.Writer, prefix string) (Facts, error) {
 	facts := Facts{Free: -1, Details: map[string]string{}}
 	ending := &endingReader{r: from}
 	in, out := tar.NewReader(ending), tar.NewWriter(to)
-	counts := map[string]int64{".": 0}
+	counts := folderCounts{".": 0}
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -154,11 +158,11 @@ func walkTar(from io.Reader, to io.Writer, prefix string) (Facts, error) {
 		switch {
 		case name == "":
 		case directory && below == "":
-			counts[first] += 0
+			counts.add(first, 0)
 		case !directory && below == "":
-			counts["."]++
+			counts.add(".", 1)
 		case !directory:
-			counts[first]++
+			counts.add(first, 1)
 		}
 		facts.Size += header.Size
 		if prefix != "" {
@@ -188,11 +192,25 @@ func walkTar(from io.Reader, to io.Writer, prefix string) (Facts, error) {
 			Hint: "set pause: true for this backup, so that the container stands still meanwhile",
 		}
 	}
-	for name, n := range counts {
-		facts.Tables = append(facts.Tables, Table{Name: name, Rows: n})
-	}
-	sortTables(facts.Tables)
+	facts.Tables = counts.tables()
 	return facts, out.Close()
+}
+
+// folderCounts is how many files are in each folder.
+type folderCounts map[string]int64
+
+// add counts under the name as a manifest gives it back: JSON has no bytes that
+// are no UTF-8, of which each becomes U+FFFD. Names that are one then are counted
+// together.
+func (c folderCounts) add(name string, n int64) { c[string([]rune(name))] += n }
+
+func (c folderCounts) tables() []Table {
+	var out []Table
+	for name, n := range c {
+		out = append(out, Table{Name: name, Rows: n})
+	}
+	sortTables(out)
+	return out
 }
 
 // endingReader remembers how its reader ended.
@@ -222,16 +240,17 @@ func (e *endingReader) complete() bool {
 // readVolume reads what volumeLook prints.
 func readVolume(said string) (Facts, error) {
 	facts := Facts{Free: -1, Details: map[string]string{}}
+	counts := folderCounts{}
 	fields := strings.Split(said, "\x00")
 	for len(fields) > 1 && fields[0] != "" {
 		n, err := strconv.ParseInt(strings.TrimSpace(fields[1]), 10, 64)
 		if err != nil {
 			return facts, fmt.Errorf("counting the files of %q: %w", fields[0], err)
 		}
-		facts.Tables = append(facts.Tables, Table{Name: fields[0], Rows: n})
+		counts.add(fields[0], n)
 		fields = fields[2:]
 	}
-	sortTables(facts.Tables)
+	facts.Tables = counts.tables()
 	if len(fields) < 3 {
 		return facts, errors.New("counting the files ended early")
 	}

@@ -6,11 +6,13 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,11 +190,15 @@ func (c cutOff) Stream(ctx context.Context, line command.Line, _ io.Reader, stdo
 	if err != nil {
 		return err
 	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	_, _ = io.CopyN(stdout, out, c.after)
-	_ = out.Close()
+	_, _ = out.Close(), in.Close()
 	go func() { _ = cmd.Wait() }()
 	return errors.New("connection lost")
 }
@@ -230,6 +236,75 @@ func TestVolumePausesAndGoesOn(t *testing.T) {
 	began := time.Now()
 	waitUntil(t, "the container goes on", func() bool { return !paused() })
 	t.Logf("it went on %s after the connection was cut", time.Since(began).Round(time.Millisecond))
+}
+
+// hurried is a host to which two minutes are two seconds, with beats of its own.
+type hurried struct {
+	onHere
+	beats bool
+}
+
+func (h hurried) Stream(ctx context.Context, line command.Line, _ io.Reader, stdout io.Writer) error {
+	in, beat := io.Pipe()
+	defer beat.Close()
+	if h.beats {
+		go func() {
+			for err := error(nil); err == nil; time.Sleep(300 * time.Millisecond) {
+				_, err = beat.Write([]byte("\n"))
+			}
+		}()
+	}
+	words := strings.Replace(line.Shell(), "sleep 120", "sleep 2", 1)
+	return h.onHere.Stream(ctx, command.New("sh", "-c", command.Quote(words)), in, stdout)
+}
+
+// TestVolumeWaitsForASlowStore holds that a copy ends with whom it is for, and not
+// because a store takes nothing for a while.
+func TestVolumeWaitsForASlowStore(t *testing.T) {
+	s := startVolume(t, "head -c 50000000 /dev/zero > storage/big")
+	for _, alive := range []bool{true, false} {
+		at := s.Place
+		at.Pause, at.Remote = true, hurried{beats: alive}
+		began, stalled := time.Now(), false
+		was, err := s.engine.Dump(t.Context(), at, func(_ string, write func(io.Writer) error) error {
+			return write(writerFunc(func(b []byte) (int, error) {
+				if !stalled {
+					stalled = true
+					time.Sleep(9 * time.Second)
+				}
+				return len(b), nil
+			}))
+		})
+		switch {
+		case alive && err != nil:
+			t.Errorf("a store that stalls ends the copy: %v", err)
+		case alive:
+			sameFacts(t, was, s.look(s.Place))
+		case err == nil:
+			t.Error("a copy goes on for nobody")
+		}
+		t.Logf("after %s: %v", time.Since(began).Round(time.Second), err)
+		waitUntil(t, "the container goes on", func() bool {
+			return !strings.Contains(s.here("docker", "ps", "--filter", "name="+s.Container, "--format", "{{.Status}}"), "Paused")
+		})
+	}
+}
+
+func TestVolumeFoldersOfOddBytes(t *testing.T) {
+	s := startVolume(t, `mkdir "$(printf 'M\374ller')" "$(printf 'M\366ller')" "$(printf '\377\376')"; for folder in M*ller; do echo x > "$folder/file"; done`)
+	_, was := s.dump()
+	text, err := json.Marshal(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept backup.Facts
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	sameFacts(t, kept, s.look(s.Place))
+	if i := slices.IndexFunc(kept.Tables, func(t backup.Table) bool { return t.Name == "M\ufffdller" }); i < 0 || kept.Tables[i].Rows != 2 {
+		t.Errorf("counted: %v", kept.Tables)
+	}
 }
 
 type writerFunc func([]byte) (int, error)
