@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -147,7 +148,7 @@ func (d sshDisk) write(_ context.Context, path string, body io.Reader) error {
 		_, err = file.ReadFromWithConcurrency(body, requestsAtOnce)
 	}
 	if err == nil {
-		err = supported(file.Sync())
+		err = supported(file.Sync(), sftp.ErrSSHFxOpUnsupported)
 	}
 	return errors.Join(err, file.Close())
 }
@@ -190,13 +191,14 @@ func (d sshDisk) rename(from, to string) error {
 }
 
 // sync makes the names in a folder durable where the server lets folders be
-// opened, as OpenSSH's does.
+// opened, as OpenSSH's does. Others say of a folder no more than that they failed.
 func (d sshDisk) sync(path string) error {
+	unable := []error{sftp.ErrSSHFxOpUnsupported, sftp.ErrSSHFxFailure}
 	dir, err := d.files.Open(path)
 	if err != nil {
-		return supported(err)
+		return supported(err, unable...)
 	}
-	return errors.Join(supported(dir.Sync()), supported(dir.Close()))
+	return errors.Join(supported(dir.Sync(), unable...), supported(dir.Close(), unable...))
 }
 
 // leastRoom is what a disk has left that is not full.
@@ -250,10 +252,10 @@ func (r *sshReader) Close() error {
 
 // Helpers
 
-// supported drops the answer of a server that it cannot do something.
-func supported(err error) error {
+// supported drops the answers by which a server says that it cannot do something.
+func supported(err error, unable ...error) error {
 	var answer *sftp.StatusError
-	if errors.As(err, &answer) {
+	if errors.As(err, &answer) && slices.Contains(unable, error(answer.FxCode())) {
 		return nil
 	}
 	return err
