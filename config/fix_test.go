@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -187,7 +188,7 @@ func TestStrictHintsAtTheModernSpelling(t *testing.T) {
 		t.Fatalf("error %v, want two problems", err)
 	}
 	for i, want := range [][]string{
-		{"should be an array", "volumes", "--fix"},
+		{"should be an array", "volumes", "`binnacle config --fix` does it"},
 		{"unknown keys: app_host, ssl_redirect_status_code, helthcheck", "host: a.com", "ssl_redirect: true", "did you mean healthcheck?"},
 	} {
 		for _, part := range want {
@@ -195,6 +196,15 @@ func TestStrictHintsAtTheModernSpelling(t *testing.T) {
 				t.Errorf("%s: no %q", problems[i], part)
 			}
 		}
+	}
+}
+
+func TestStrictHintsNameTheDestination(t *testing.T) {
+	options := testProject(t, modernHead+"servers: [h1]\nbuilder: {arch: amd64}\n", Options{Strict: true, Destination: "staging"})
+	writeFile(t, filepath.Join(options.Dir, "config", "deploy.staging.yml"), "volumes: a:/a\n")
+	_, _, err := Load(t.Context(), options)
+	if got := problemsOf(t, err)[0].Error(); !strings.Contains(got, "`binnacle -d staging config --fix` does it") {
+		t.Errorf("says %s", got)
 	}
 }
 

@@ -68,14 +68,17 @@ func spellingHints(root Value, options Options) map[string]string {
 	if !options.Strict {
 		return nil
 	}
-	hints := map[string]string{}
+	hints, mend := map[string]string{}, "binnacle config --fix"
+	if options.Destination != "" {
+		mend = "binnacle -d " + options.Destination + " config --fix"
+	}
 	for _, w := range modernize(root).warnings() {
 		advice := "write " + w.Modern
 		if w.Modern == "nothing" {
 			advice = "remove it"
 		}
 		key := w.Path[strings.LastIndexByte(w.Path, '/')+1:]
-		hints[w.Path] = fmt.Sprintf("%s (line %d): %s; `binnacle config --fix` does it", key, w.Line, advice)
+		hints[w.Path] = fmt.Sprintf("%s (line %d): %s; `%s` does it", key, w.Line, advice, mend)
 	}
 	return hints
 }

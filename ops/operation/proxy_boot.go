@@ -57,7 +57,7 @@ func (s *story) ensureProxyOn(ctx context.Context, r *ops.Run, proxy command.Pro
 		return &ops.Error{Host: r.Host, Command: proxy.Version().String(), Cause: err}
 	}
 	if !missing {
-		if err := proxyNewEnough(r.Host, c.Image); err != nil {
+		if err := s.proxyNewEnough(r.Host, c.Image); err != nil {
 			return err
 		}
 	}
@@ -94,14 +94,14 @@ func ensureNetwork(ctx context.Context, r *ops.Run) error {
 	return err
 }
 
-func proxyNewEnough(host, image string) error {
+func (s *story) proxyNewEnough(host, image string) error {
 	order, ok := command.CompareVersions(tagOf(image), command.MinimumVersion)
 	if !ok || order >= 0 { // a tag that is no version, such as latest, is taken on trust
 		return nil
 	}
 	return &ops.Error{
 		Host: host, Summary: fmt.Sprintf("kamal-proxy version %s is too old", tagOf(image)),
-		Cause: fmt.Errorf("at least %s is needed", command.MinimumVersion), Hint: "kamal proxy reboot",
+		Cause: fmt.Errorf("at least %s is needed", command.MinimumVersion), Hint: s.byHand("proxy reboot"),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"binnacle/ops"
+	"binnacle/ops/command"
 	"binnacle/ops/live"
 	"binnacle/ops/logs"
 )
@@ -105,7 +106,7 @@ func (p Program) pastLogs(ctx context.Context, s *live.Session, wanted logs.Sele
 		requests = append(requests, logs.PastRequest{Source: logs.SourceOf(c), Since: since, Tail: tail})
 	}
 	if len(requests) == 0 && !lost {
-		return fmt.Errorf("nothing found: no container of %s; binnacle status shows what runs", wanted.Title(fleet))
+		return fmt.Errorf("nothing found: no container of %s; %s shows what runs", wanted.Title(fleet), command.ByHand(s.Config, "status"))
 	}
 	err := s.PastLogs(ctx, requests, out.print, func(source *logs.Source, err error) {
 		lost = true

@@ -7,12 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"binnacle/config"
 	"binnacle/ops"
 	"binnacle/ops/command"
 	"binnacle/ops/live"
@@ -215,23 +213,11 @@ func leftBehind(s *live.Session, id ops.TaskID) string {
 		text = "Nothing was in flight."
 	}
 	if held {
-		lock := aim(s.Config) + " lock "
-		text += " The deploy lock is still held; to look at it and free it: " + lock + "status, " + lock + "release."
+		text += " The deploy lock is still held; to look at it and free it: " +
+			command.ByHand(s.Config, "lock status") + ", " + command.ByHand(s.Config, "lock release") + "."
 	}
 	for _, check := range task.Unattended() {
 		text += " It goes on without us and may hold a lock until it has stopped; to look at that: " + check + "."
 	}
 	return text
-}
-
-// aim is this program as a person types it to reach the same app.
-func aim(cfg *config.Config) string {
-	words := "binnacle"
-	if d := cfg.Destination(); d != "" {
-		words += " -d " + command.Quote(d)
-	}
-	if file := cfg.Files()[0]; file != filepath.Join(cfg.Dir(), "config", "deploy.yml") {
-		words += " -c " + command.Quote(file)
-	}
-	return words
 }

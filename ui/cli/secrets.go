@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"binnacle/config/secret"
+	"binnacle/ops/command"
 	"binnacle/ops/live"
 )
 
@@ -38,7 +39,7 @@ func (p Program) listSecrets(ctx context.Context, f *flags) error {
 	}
 	if len(places) == 0 {
 		files := cfg.Secrets().Candidates()
-		_, err := fmt.Fprintf(p.Stdout, "No secrets in %s or %s; binnacle secrets set NAME makes one.\n", files[0], files[1])
+		_, err := fmt.Fprintf(p.Stdout, "No secrets in %s or %s; %s makes one.\n", files[0], files[1], command.ByHand(cfg, "secrets set NAME"))
 		return err
 	}
 	w := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
