@@ -496,7 +496,7 @@ func TestAPoolerThatTakesNoLimit(t *testing.T) {
 				t.Errorf("%s: %v", task.Status, texts(task.Errors))
 			}
 			notices := b.store.State().Notices
-			if len(notices) != 1 || !strings.Contains(notices[0].Text, "waited for without a limit") {
+			if len(notices) != 1 || !strings.Contains(notices[0].Text, "wait for a lock of the database at any length") {
 				t.Errorf("says %v", notices)
 			}
 		})

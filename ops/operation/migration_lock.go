@@ -110,8 +110,8 @@ func (m *migration) withoutGuard(r *ops.Run, err error) bool {
 		return false
 	}
 	m.unguarded = true
-	warn(r, "a lock of the database is waited for without a limit: a pooler such as pgbouncer does not take lock_timeout with the connection; "+
-		"set it for the database's user, and lock_timeout: 0 under migrate: of x-binnacle")
+	warn(r, "it may wait for a lock of the database at any length: a pooler such as pgbouncer does not take lock_timeout, which is given as "+pgOptions+
+		"; set it for the database's user, and lock_timeout: 0 under migrate: of x-binnacle")
 	return true
 }
 
