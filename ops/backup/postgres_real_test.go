@@ -73,6 +73,10 @@ func TestPostgresComesBackAsItWas(t *testing.T) {
 	if strings.Contains(string(kept.parts["globals.sql"]), "SCRAM") {
 		t.Error("hashes of passwords are in a backup that is not encrypted")
 	}
+	s.Encrypt.Recipients = []string{"somebody"}
+	if encrypted, _ := s.dump(); !strings.Contains(string(encrypted.parts["globals.sql"]), "SCRAM") {
+		t.Error("hashes of passwords are missing in a backup that is encrypted")
+	}
 	if err := s.engine.Read(t.Context(), s.Place, kept); err != nil {
 		t.Error(err)
 	}
@@ -318,22 +322,21 @@ func TestPostgresBehindAnAddress(t *testing.T) {
 	s.here("docker", "run", "-d", "--name", app, "--entrypoint", "sleep", "-e",
 		"DATABASE_URL=postgresql://The%20Owner:planted%25secret@"+address+"/Shop%20%22%C3%A0%20la%22%20carte%27s?pool=5&sslmode=disable", s.Image, "3600")
 	t.Cleanup(func() { _ = exec.Command("docker", "rm", "-f", "-v", app).Run() })
-	own := s.Place
-	s.Container, s.URL = app, "DATABASE_URL"
-	kept, was := s.dump()
-	sameFacts(t, was, s.look(s.Place))
-	loaded, err := s.engine.Load(t.Context(), s.Place, "binnacle_restore_1", kept)
+	other := s.seen(app)
+	other.URL = "DATABASE_URL"
+	kept, was := other.dump()
+	sameFacts(t, other.look(other.Place), was)
+	loaded, err := s.engine.Load(t.Context(), other.Place, "binnacle_restore_1", kept)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := s.engine.Swap(t.Context(), s.Place, loaded, "binnacle_before_1"); err != nil || !done {
+	if done, err := s.engine.Swap(t.Context(), other.Place, loaded, "binnacle_before_1"); err != nil || !done {
 		t.Fatal(done, err)
 	}
-	if left := s.leftovers(); !slices.Equal(left, []string{"binnacle_before_1"}) {
+	if left := other.leftovers(); !slices.Equal(left, []string{"binnacle_before_1"}) {
 		t.Errorf("left %v", left)
 	}
-	own.Database = oddName
-	if s.content(own) != before {
+	if s.content(s.inDatabase(oddName)) != before {
 		t.Error("what was restored differs")
 	}
 }
