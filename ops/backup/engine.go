@@ -80,6 +80,8 @@ type Facts struct {
 	Size    int64   `json:"size"`             // bytes that the data takes
 	Free    int64   `json:"free"`             // bytes free where the data lies; -1 when not known
 	Clients int     `json:"clients"`          // connections of others, now
+	// Unsure is how many more are in tables, by name, which may go by themselves.
+	Unsure map[string]int64 `json:"unsure,omitempty"`
 	// Details are what the engine wants to find again at a restore, such as the
 	// settings of a database; they go into the backup, encrypted with it.
 	Details map[string]string `json:"details,omitempty"`

@@ -16,7 +16,8 @@ import (
 // Redis dumps and restores a Redis or Valkey server, version 5 or newer, with
 // redis-cli or valkey-cli of its container. A backup has one part, dump.rdb: what
 // the server sends to a new replica, of one moment. Keys that expire are in it,
-// and not in the facts: how many are left depends on when somebody looks.
+// and not in the facts: how many are left depends on when somebody looks. Hashes
+// with fields that expire are in Facts.Unsure.
 type Redis struct{}
 
 // Look asks the server about itself.
@@ -46,7 +47,7 @@ func (r Redis) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
 		at.Tell(ops.Stderr, "The snapshot has values that only its server can read ("+found.opaque+"): the keys were counted before it.")
 		return facts, nil
 	}
-	facts.Tables = found.tables()
+	facts.Tables, facts.Unsure = found.tables(), found.unsureTables()
 	return facts, nil
 }
 
@@ -173,6 +174,8 @@ var (
 	redisPort     = regexp.MustCompile(`--port[ =]+["']?(\d+)`)
 	redisConfig   = regexp.MustCompile(`(?:^| )(/[^ ]+\.conf)\b`)
 	redisKeys     = regexp.MustCompile(`^keys=(\d+),expires=(\d+)`)
+	// redisFields counts keys of which fields expire: Redis's word, and Valkey's.
+	redisFields = regexp.MustCompile(`,(?:subexpiry|keys_with_volatile_items)=(\d+)`)
 )
 
 const redisInspect = `{{json .Config.Entrypoint}}
@@ -224,14 +227,22 @@ ask --rdb "$to"`
 
 // readRedis reads what redisLook prints.
 func readRedis(said string) redisServer {
-	s := redisServer{info: map[string]string{}, facts: Facts{Free: -1, Details: map[string]string{}}}
+	s := redisServer{info: map[string]string{}, facts: Facts{Free: -1, Unsure: map[string]int64{}, Details: map[string]string{}}}
 	for line := range strings.Lines(said) {
 		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
 		if found := redisKeys.FindStringSubmatch(value); found != nil {
 			keys, _ := strconv.ParseInt(found[1], 10, 64)
 			expires, _ := strconv.ParseInt(found[2], 10, 64)
-			if keys > expires {
-				s.facts.Tables = append(s.facts.Tables, Table{Name: name, Rows: keys - expires})
+			var unsure int64
+			if found := redisFields.FindStringSubmatch(value); found != nil {
+				unsure, _ = strconv.ParseInt(found[1], 10, 64)
+			}
+			if keys > expires { // some keys may expire as a whole, and have such fields too
+				unsure = min(unsure, keys-expires)
+				s.facts.Unsure[name] = unsure
+				if keys -= expires + unsure; keys > 0 {
+					s.facts.Tables = append(s.facts.Tables, Table{Name: name, Rows: keys})
+				}
 			}
 		}
 		switch name {

@@ -18,12 +18,14 @@ type rdb struct {
 	version   int
 	lasting   map[uint64]int64 // keys without a time to live, by database
 	expiring  int64            // keys with one, in all databases
+	unsure    map[uint64]int64 // hashes of which only fields have one, by database: whether they last depends on their other fields
 	databases int              // the highest number of one, and one
 	opaque    string           // what could not be walked through, so that nothing is counted; "" when all could
 }
 
 // tables are the keys that a restore brings back whenever it is done. Those with
-// a time to live are gone when it ends, also from what is restored.
+// a time to live are gone when it ends, also from what is restored; hashes whose
+// fields have one may be.
 func (r rdb) tables() []Table {
 	var out []Table
 	for _, n := range slices.Sorted(maps.Keys(r.lasting)) {
@@ -32,11 +34,19 @@ func (r rdb) tables() []Table {
 	return out
 }
 
+func (r rdb) unsureTables() map[string]int64 {
+	out := map[string]int64{}
+	for n, keys := range r.unsure {
+		out["db"+strconv.FormatUint(n, 10)] = keys
+	}
+	return out
+}
+
 // walkRDB copies a dump while it checks its structure and its checksum. Bytes
 // after its end are dropped when they are the mark that a server ends a transfer
 // with, and an error otherwise.
 func walkRDB(from io.Reader, to io.Writer) (rdb, error) {
-	w := &rdbWalk{from: from, to: to, buf: make([]byte, 64<<10), table: crc64.MakeTable(rdbPolynomial), found: rdb{lasting: map[uint64]int64{}}}
+	w := &rdbWalk{from: from, to: to, buf: make([]byte, 64<<10), table: crc64.MakeTable(rdbPolynomial), found: rdb{lasting: map[uint64]int64{}, unsure: map[uint64]int64{}}}
 	w.run()
 	if errors.Is(w.err, io.EOF) {
 		w.err = io.ErrUnexpectedEOF
@@ -72,7 +82,9 @@ const (
 	rdbSelect     = 0xFE
 	rdbEnd        = 0xFF
 	rdbModule     = 7
-	rdbHashExpire = 22
+	rdbHashExpire = 22 // Valkey's hash with expiring fields
+	rdbHashFields = 24 // Redis's
+	rdbHashPacked = 25 // the same, packed
 )
 
 // rdbWalk consumes a dump; what is consumed is hashed and written on. After an
@@ -141,16 +153,20 @@ func (w *rdbWalk) run() {
 			expires = true
 		default:
 			w.key(op)
-			if expires {
+			switch {
+			case expires:
 				w.found.expiring++
-			} else if w.err == nil {
+			case w.err != nil:
+			case op == rdbHashExpire, op == rdbHashFields, op == rdbHashPacked:
+				w.found.unsure[db]++
+			default:
 				w.found.lasting[db]++
 			}
 			expires = false
 		}
 	}
 	if w.err == nil {
-		w.found.lasting = nil
+		w.found.lasting, w.found.unsure = nil, nil
 		w.rest()
 	}
 }
@@ -180,12 +196,12 @@ func (w *rdbWalk) key(kind byte) {
 		w.stream(kind)
 	case 18: // quicklist of plain and packed nodes
 		w.each(func() { w.length(); w.text() })
-	case rdbHashExpire: // Valkey's hash with expiring fields
+	case rdbHashExpire:
 		w.each(func() { w.text(); w.text(); w.skip(8) })
-	case 24: // Redis's, and 25 the same packed
+	case rdbHashFields:
 		w.skip(8)
 		w.each(func() { w.length(); w.text(); w.text() })
-	case 25:
+	case rdbHashPacked:
 		w.skip(8)
 		w.text()
 	}
@@ -198,7 +214,7 @@ func (w *rdbWalk) knows(kind byte) bool {
 	case kind == rdbHashExpire:
 		return w.valkey
 	default:
-		return (kind == 24 || kind == 25) && !w.valkey
+		return (kind == rdbHashFields || kind == rdbHashPacked) && !w.valkey
 	}
 }
 

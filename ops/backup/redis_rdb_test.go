@@ -82,6 +82,47 @@ func TestWalkRDBPassesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// TestHashesWithExpiringFieldsMayLast holds a snapshot with such hashes to what a
+// server says that has restored it: all of them, some without such fields any more,
+// and some gone.
+func TestHashesWithExpiringFieldsMayLast(t *testing.T) {
+	for name, c := range map[string]struct{ head, hash, info string }{
+		"Redis":         {"REDIS0012", "\x18\x01%\x00\x00\x00\x00\x00\x00\x00\x00\x01\x02\x01f\x01v", "subexpiry"},
+		"Redis, packed": {"REDIS0012", "\x19\x01%\x00\x00\x00\x00\x00\x00\x00\x00\x03abc", "subexpiry"},
+		"Valkey":        {"VALKEY080", "\x16\x01%\x01\x01f\x01v\x00\x00\x00\x00\x00\x00\x00\x00", "keys_with_volatile_items"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hash := func(key string) string { return strings.Replace(c.hash, "%", key, 1) }
+			dump := c.head + "\xfe\x00\x00\x01a\x01v\x00\x01b\x01v" + hash("c") + hash("d") +
+				"\xfc\x00\x00\x00\x00\x00\x00\x00\x00" + hash("e") + "\xfe\x05" + hash("c") + "\xff\x00\x00\x00\x00\x00\x00\x00\x00"
+			found, err := walkRDB(strings.NewReader(dump), io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was := Facts{Tables: found.tables(), Unsure: found.unsureTables()}
+			if want := []Table{{"db0", 2}}; !slices.Equal(was.Tables, want) || was.Unsure["db0"] != 2 || was.Unsure["db5"] != 1 || found.expiring != 1 {
+				t.Errorf("found: %v, %v, %d expire", was.Tables, was.Unsure, found.expiring)
+			}
+			for said, same := range map[string]bool{
+				"db0:keys=5,expires=1,avg_ttl=7,%=3\r\ndb5:keys=1,expires=0,avg_ttl=0,%=1\r\n": true,
+				"db0:keys=4,expires=0,avg_ttl=0,%=2\r\ndb5:keys=1,expires=0,avg_ttl=0,%=0\r\n": true,
+				"db0:keys=4,expires=0,avg_ttl=0,%=0\r\n":                                       true,
+				"db0:keys=2,expires=0,avg_ttl=0,%=0\r\n":                                       true,
+				"db0:keys=5,expires=1,avg_ttl=7\r\ndb5:keys=1,expires=0,avg_ttl=0\r\n":         true, // a server that does not tell
+				"db0:keys=1,expires=0,avg_ttl=0,%=0\r\ndb5:keys=1,expires=0,avg_ttl=0,%=1\r\n": false,
+				"db0:keys=5,expires=0,avg_ttl=0,%=0\r\n":                                       false,
+				"db5:keys=2,expires=0,avg_ttl=0,%=0\r\n":                                       false,
+				"db0:keys=3,expires=0,avg_ttl=0,%=0\r\ndb7:keys=1,expires=0,avg_ttl=0,%=0\r\n": false,
+			} {
+				is := readRedis("redis_version:8.0.0\r\n" + strings.ReplaceAll(said, "%", c.info)).facts
+				if differences := Compare(was, is); (len(differences) == 0) != same {
+					t.Errorf("%q: %v", said, differences)
+				}
+			}
+		})
+	}
+}
+
 func FuzzWalkRDB(f *testing.F) {
 	f.Add(snapshot(f))
 	f.Add([]byte("VALKEY080\xfe\x00\xfb\x01\x00\x16\x01k\x01\x01f\x01v\x00\x00\x00\x00\x00\x00\x00\x00\xff\x00\x00\x00\x00\x00\x00\x00\x00"))

@@ -34,7 +34,7 @@ func TestDatabaseClients(t *testing.T) {
 
 		{line: keys + "DBSIZE", out: "484\n"},
 		{line: keys + "-n 1", in: "GET stat:processed\nSET \"a \\\"b\" \"\"\nKEYS a*\nDEL stat:failed nothing\nDBSIZE\n", out: "184213\nOK\na \"b\n1\n62\n"},
-		{line: keys + "INFO keyspace | tr -d '\\r'", out: "# Keyspace\ndb0:keys=484,expires=0,avg_ttl=0\ndb1:keys=62,expires=0,avg_ttl=0\ndb2:keys=9,expires=0,avg_ttl=0\n\n"},
+		{line: keys + "INFO keyspace | tr -d '\\r'", out: "# Keyspace\ndb0:keys=484,expires=0,avg_ttl=0,subexpiry=0\ndb1:keys=62,expires=0,avg_ttl=0,subexpiry=0\ndb2:keys=9,expires=0,avg_ttl=0,subexpiry=0\n\n"},
 		{line: keys + "LPUSH a b", out: "ERR unknown command 'LPUSH', with args beginning with: a b\n"},
 		{line: keys + "-p 7777 PING", err: "Could not connect to Redis at 127.0.0.1:7777: Connection refused\n", code: 1},
 		{line: keys + "FLUSHALL; " + keys + "DBSIZE", out: "OK\n0\n"},

@@ -225,7 +225,7 @@ func (s *keyServer) info(section string) string {
 	var spaces []string
 	for _, db := range slices.Sorted(maps.Keys(s.data)) {
 		if n := len(s.data[db]); n > 0 {
-			spaces = append(spaces, fmt.Sprintf("db%d:keys=%d,expires=0,avg_ttl=0", db, n))
+			spaces = append(spaces, fmt.Sprintf("db%d:keys=%d,expires=0,avg_ttl=0,subexpiry=0", db, n))
 		}
 	}
 	part("Server", "redis_version:"+redisVersion, "redis_mode:standalone", "os:Linux 6.1.0 x86_64", "tcp_port:"+s.settings["port"])

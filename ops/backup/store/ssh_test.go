@@ -136,10 +136,10 @@ func readPacket(r io.Reader) ([]byte, error) {
 }
 
 func writePacket(w io.Writer, packet []byte) error {
-	_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(packet))), packet...)) //nolint:gosec // packets are short
+	_, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(packet))), packet...))
 	return err
 }
 
 func text(s string) []byte {
-	return append(binary.BigEndian.AppendUint32(nil, uint32(len(s))), s...) //nolint:gosec // texts are short
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(s))), s...)
 }
