@@ -33,7 +33,7 @@ func NewLocal(dir string, env ...string) *Local {
 // group, and kills it when it does not end within a few seconds, or within the
 // Line's own grace.
 func (l *Local) Run(ctx context.Context, line command.Line, dir string, env map[string]secret.Value, sink ops.Sink) error {
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", line.Shell())
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", shellText(line))
 	cmd.Dir = l.dir
 	if dir != "" {
 		cmd.Dir = dir
@@ -134,6 +134,15 @@ func (t *tail) text() string {
 }
 
 // Helpers
+
+// shellText is what the shell is given. One whose command has a grace stays, to tell
+// how that ended, when the group is told to stop.
+func shellText(line command.Line) string {
+	if line.Grace() > 0 {
+		return "trap : TERM; " + line.Shell()
+	}
+	return line.Shell()
+}
 
 // exitOf is how a process ended that failed; nil for every other error.
 func exitOf(err error, last *tail) *ops.ExitError {

@@ -36,7 +36,7 @@ func (h *heard) Write(_ ops.Stream, p []byte) {
 // another would be killed, and its own end is told.
 func TestACommandWithAGraceEndsByItself(t *testing.T) {
 	t.Parallel()
-	const script = `trap 'sleep 0.3; echo put right; exit 3' TERM; mkfifo wait; exec 3<>wait; echo ready; while :; do read -r line <&3; done`
+	const script = `sh -c "trap 'sleep 0.3; echo put right; exit 3' TERM; mkfifo wait; exec 3<>wait; echo ready; while :; do read -r line <&3; done"`
 	for _, grace := range []time.Duration{0, time.Minute} {
 		ctx, cancel := context.WithCancel(t.Context())
 		out := &heard{ready: cancel}
