@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,13 +45,15 @@ func (c *checklist) checkedOut() *ops.Step {
 			c.free = c.AskedVersion != ""
 			return ops.ErrSkipped // no repository, or one without a commit
 		}
-		commit, err := r.CaptureLocally(ctx, "", nil, command.GitCommit(name))
-		head, commit = strings.TrimSpace(head), strings.TrimSpace(commit)
-		switch {
-		case err != nil || commit == "":
+		head, commit := strings.TrimSpace(head), ""
+		if out, err := r.CaptureLocally(ctx, "", nil, command.GitCommit(name)); err == nil {
+			commit = strings.TrimSpace(out)
+		}
+		switch commit {
+		case "":
 			c.free = c.AskedVersion != ""
 			return nil
-		case commit == head:
+		case head:
 			return nil
 		}
 		return &ops.Error{
@@ -137,7 +140,7 @@ func (c *checklist) child(stage, title, destination string, words []string) *ops
 		last, err := aloud(ctx, r, line)
 		switch {
 		case err == nil && stage == "watch":
-			c.facts = append(c.facts, last...)
+			c.facts = append(c.facts, seenIn(last)...)
 		case killed(err) && step.Check != "":
 			r.LockState("not known: " + step.Check)
 		case ctx.Err() != nil:
@@ -204,6 +207,12 @@ func aloud(ctx context.Context, r *ops.Run, line command.Line) ([]string, error)
 		r.Line(stream, text)
 	})
 	return last.all(), withLines(err, last.all())
+}
+
+// seenIn are the lines of a watch that say something: each names its host, so that
+// the headings are not needed.
+func seenIn(lines []string) []string {
+	return slices.DeleteFunc(lines, func(l string) bool { return l == "" || strings.HasPrefix(l, "Host: ") })
 }
 
 // lockSaid is what a deploy that was told to stop said of its lock; "" when it had
