@@ -77,6 +77,9 @@ func TestPostgresIsReachedByItsEnvironment(t *testing.T) {
 		{Place{}, nil, "postgres||postgres||||"},
 		{Place{}, []string{"POSTGRES_USER=it's me", "POSTGRES_PASSWORD=a b$c"}, "it's me|a b$c|it's me||||"},
 		{Place{}, []string{"POSTGRES_DB=shop", "POSTGRES_PASSWORD_FILE=" + secretFile}, "postgres|from a file|shop||||"},
+		{Place{}, []string{"POSTGRESQL_USERNAME=app", "POSTGRESQL_PASSWORD=p w"}, "app|p w|postgres||||"},
+		{Place{}, []string{"POSTGRESQL_USERNAME=app", "POSTGRESQL_PASSWORD_FILE=" + secretFile, "POSTGRESQL_DATABASE=shop"}, "app|from a file|shop||||"},
+		{Place{}, []string{"POSTGRESQL_USERNAME=app", "POSTGRESQL_PASSWORD=p", "POSTGRESQL_DATABASE=shop", "POSTGRESQL_POSTGRES_PASSWORD_FILE=" + secretFile}, "postgres|from a file|shop||||"},
 		{Place{Backup: config.Backup{URL: "U"}}, []string{"U=postgres://a:b%20c@h/d?x=1&sslmode=require&port=6543"}, "a|b c|d|h|6543|require|"},
 	} {
 		line, err := c.at.postgres(tell)

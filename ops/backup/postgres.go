@@ -57,10 +57,14 @@ func (Postgres) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
 	if err != nil {
 		return Facts{}, explainPostgres(err)
 	}
-	if err := dumpPostgres(ctx, at, held.snapshot, put); err != nil {
-		fail(err)
+	failed := dumpPostgres(ctx, at, held.snapshot, put)
+	if failed != nil && !strings.Contains(output(failed), "invalid snapshot identifier") { // the session has ended, and tells why
+		fail(failed)
 	}
 	facts := held.end(fail)
+	if failed != nil {
+		fail(failed)
+	}
 	if err := context.Cause(ctx); err != nil {
 		return Facts{}, explainPostgres(err)
 	}
@@ -235,6 +239,10 @@ func postgresVersion(ctx context.Context, at Place) (Facts, error) {
 
 // explainPostgres gives failures that many have a hint.
 func explainPostgres(err error) error {
+	const (
+		superuser = "let a superuser restore: url: under backups: of x-binnacle may name another role's address"
+		reader    = "the role has to read everything that it backs up: GRANT pg_read_all_data TO the role"
+	)
 	return explain(err, []failure{
 		{": not found", "the image of the container has no PostgreSQL client; add one to it (Debian: postgresql-client), of the server's version or newer"},
 		{"server version mismatch", "install the client of the server's version in the image"},
@@ -244,16 +252,19 @@ func explainPostgres(err error) error {
 		{"permission denied to rename database", "the role needs CREATEDB: ALTER ROLE … CREATEDB"},
 		{"must be owner of database", "the role has to own the database, or be a member of the role that does"},
 		{"permission denied to create role", "make the role first, as a superuser: globals.sql in the backup tells how"},
-		{"permission denied to create extension", "let a superuser restore: url: under backups: of x-binnacle may name another role's address"},
-		{"permission denied to create event trigger", "let a superuser restore: url: under backups: of x-binnacle may name another role's address"},
-		{"must be superuser to create", "let a superuser restore: url: under backups: of x-binnacle may name another role's address"},
+		{"permission denied to create extension", superuser},
+		{"permission denied to create event trigger", superuser},
+		{"must be superuser to create", superuser},
+		{"permission denied to change default privileges", superuser},
+		{"must be able to SET ROLE", superuser},
+		{"must be member of role", superuser},
 		{"is being accessed by other users", "sessions that the role may not end are in the database: stop what uses it, or GRANT pg_signal_backend TO the role"},
 		{"could not open extension control file", "install the extension in the image of the server"},
 		{"has no installation script nor update path for version", "restore on a server with the extension in that version, and update it there"},
 		{"query would be affected by row-level security", "the role needs BYPASSRLS to read every row: ALTER ROLE … BYPASSRLS"},
-		{"permission denied for table", "the role has to read everything that it backs up: GRANT pg_read_all_data TO the role"},
-		{"permission denied for sequence", "the role has to read everything that it backs up: GRANT pg_read_all_data TO the role"},
-		{"permission denied for schema", "the role has to read everything that it backs up: GRANT pg_read_all_data TO the role"},
+		{"permission denied for table", reader},
+		{"permission denied for sequence", reader},
+		{"permission denied for schema", reader},
 		{"canceling statement due to lock timeout", "somebody holds a lock of a table; try again when that has ended"},
 		{"No space left on device", "free some space on the host first"},
 	})

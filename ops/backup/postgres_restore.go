@@ -43,7 +43,7 @@ func (e Postgres) Scratch(ctx context.Context, at Place, name string, from Sourc
 	if err := scratch.awaitScratch(ctx, line); err != nil {
 		return Place{}, err
 	}
-	return e.load(ctx, scratch, name, from, made, "--no-tablespaces")
+	return e.load(ctx, scratch, name, from, made, " --no-tablespaces")
 }
 
 // Load restores into a new database, which is made as the present one is, or as
@@ -192,7 +192,7 @@ func (Postgres) loadWith(ctx context.Context, at Place, name string, from Source
 	if !as.alone && said != "" {
 		at.Tell(ops.Stderr, "The role may not give things to their owners: all becomes the database's owner's")
 	}
-	line, err = loaded.postgres(`exec pg_restore -w --exit-on-error `+strings.TrimSpace(options)+` -d "$PGDATABASE"`, as.Owner)
+	line, err = loaded.postgres(`exec pg_restore -w --exit-on-error`+options+` -d "$PGDATABASE"`, as.Owner)
 	if err != nil {
 		return Place{}, err
 	}

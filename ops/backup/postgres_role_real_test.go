@@ -142,7 +142,7 @@ func TestPostgresOfAnOrdinaryRole(t *testing.T) {
 // the data can.
 func TestPostgresOfAnOrdinaryRoleWithThingsOfOthers(t *testing.T) {
 	s := startShop(t, "")
-	s.psql("shop", `CREATE TABLE laws (n int); INSERT INTO laws VALUES (1), (2); GRANT SELECT ON laws TO app; ALTER SCHEMA public OWNER TO "The Owner";
+	s.psql("shop", `CREATE EXTENSION pg_trgm; COMMENT ON EXTENSION pg_trgm IS 'of a superuser'; CREATE TABLE laws (n int); INSERT INTO laws VALUES (1), (2); GRANT SELECT ON laws TO app; ALTER SCHEMA public OWNER TO "The Owner";
 CREATE ROLE gone; CREATE SCHEMA others AUTHORIZATION gone; CREATE TABLE others.t (n int); ALTER TABLE others.t OWNER TO gone; GRANT USAGE ON SCHEMA others TO app; GRANT SELECT ON others.t TO app`)
 	app := s.beside()["by address"]
 	kept, was := app.dump()
@@ -160,6 +160,10 @@ CREATE ROLE gone; CREATE SCHEMA others AUTHORIZATION gone; CREATE TABLE others.t
 		if owners := s.psql("shop", "SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname IN ('public', 'others')"); owners != "app" {
 			t.Errorf("tables are of %s", owners)
 		}
+	}
+	s.psql("shop", "CREATE TABLE hidden (n int)")
+	if _, err := app.engine.Dump(t.Context(), app.Place, (&archive{}).put); err == nil || !strings.Contains(err.Error(), "pg_read_all_data") {
+		t.Errorf("what the role may not read: %v", err)
 	}
 	if !strings.Contains(strings.Join(app.told, "\n"), "may not give things to their owners") {
 		t.Error("does not tell that others owned some")
