@@ -31,6 +31,17 @@ func (MySQL) Dump(ctx context.Context, at Place, put Put) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
+	line, err := at.mysql(mysqlLacks)
+	if err != nil {
+		return Facts{}, err
+	}
+	lacks, err := at.answer(ctx, "asking what cannot be dumped", line, nil)
+	if err != nil {
+		return Facts{}, explainMySQL(err)
+	}
+	if lacks != "" {
+		at.Tell(ops.Stderr, lacks)
+	}
 	count := &rowCounter{}
 	for _, part := range []struct {
 		name, what, script string
@@ -116,7 +127,7 @@ func (p Place) mysql(script string, args ...string) (command.Line, error) {
 		if err != nil {
 			return command.Line{}, err
 		}
-		reach = apart
+		reach = apart + mysqlElsewhere
 	}
 	return p.sh(reach+mysqlCommon+script, append([]string{p.Database}, args...)...), nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"binnacle/config"
+	"binnacle/ops"
 )
 
 // Scratch starts the image with a server that nothing can reach but this.
@@ -22,16 +23,18 @@ func (e MySQL) Scratch(ctx context.Context, at Place, name string, from Source) 
 	if at.URL != "" { // the container is the app's, not the server's
 		image = as.image()
 	}
-	run := at.throwaway(name,
-		"--env", "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1", "--env", "MYSQL_ALLOW_EMPTY_PASSWORD=1",
-		image, "--skip-log-bin", "--event-scheduler=OFF", "--innodb-flush-log-at-trx-commit=0", "--lower-case-table-names="+strconv.Itoa(as.Case))
+	server, err := mysqlServer(image)
+	if err != nil {
+		return Place{}, &ops.Error{Host: at.Host, Summary: "starting a throwaway container", Cause: err}
+	}
+	words := append([]string{"--env", "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1", "--env", "MYSQL_ALLOW_EMPTY_PASSWORD=1", "--env", "ALLOW_EMPTY_PASSWORD=yes", image}, server...)
+	run := at.throwaway(name, append(words, "--skip-log-bin", "--event-scheduler=OFF", "--innodb-flush-log-at-trx-commit=0", "--lower-case-table-names="+strconv.Itoa(as.Case))...)
 	if _, err := at.answer(ctx, "starting a throwaway container", run, nil); err != nil {
 		return Place{}, err
 	}
 	scratch := at
 	scratch.Container, scratch.Image, scratch.URL, scratch.Database = name, image, "", name
-	// The image's first server, which only prepares the data, does not listen on TCP.
-	line, err := scratch.mysql(`for i in $(seq 120); do query --host=127.0.0.1 -e 'SELECT 1' >/dev/null 2>&1 && exit; sleep 1; done; query --host=127.0.0.1 -e 'SELECT 1'`)
+	line, err := scratch.mysql(mysqlAwait)
 	if err != nil {
 		return Place{}, err
 	}
@@ -96,18 +99,18 @@ func (MySQL) Swap(ctx context.Context, at, loaded Place, keep string) (bool, err
 		return strings.TrimSpace(said.kept.String()) == "kept", nil
 	}
 	// The answer may be lost, or the server still be at it.
-	line, err = at.mysql(mysqlObjects+mysqlMake+mysqlMoving+mysqlRepair+`exists "$2"; exists "$3"`, loaded.Database, keep)
+	line, err = at.mysql(mysqlObjects+mysqlMake+mysqlMoving+mysqlRepair+mysqlOutcome, loaded.Database, keep)
 	if err != nil {
 		return false, err
 	}
-	left, err := at.answer(ctx, "asking what the swap has done", line, nil)
+	asking, end := context.WithTimeout(context.WithoutCancel(ctx), 3*swapBound)
+	defer end()
+	outcome, err := at.answer(asking, "asking what the swap has done", line, nil)
 	switch {
 	case err != nil:
-		return false, hint(errors.Join(swapping, err), "the next backup or restore of this database puts it right once the server answers")
-	case left == "0\n1":
-		return true, nil
-	case left == "0\n0":
-		return false, nil
+		return false, hint(errors.Join(swapping, err), "the next backup or restore of this database puts it right once the server answers; until then nothing of it is dropped")
+	case outcome == "kept", outcome == "done":
+		return outcome == "kept", nil
 	}
 	return false, hint(explainMySQL(swapping), "the data from before is in its place")
 }
@@ -158,6 +161,19 @@ func (m mysqlMade) image() string {
 		return "mariadb:" + major + "." + minor
 	}
 	return "mysql:" + major + "." + minor
+}
+
+// mysqlServer is what an image's command has before the options of its server.
+func mysqlServer(image string) ([]string, error) {
+	if !strings.Contains(image, "bitnami") {
+		return nil, nil
+	}
+	name, _, _ := strings.Cut(image[strings.LastIndexByte(image, '/')+1:], "@")
+	name, _, _ = strings.Cut(name, ":")
+	if name != "mysql" && name != "mariadb" {
+		return nil, fmt.Errorf("how the image %s is started with options is not known", image)
+	}
+	return []string{"/opt/bitnami/scripts/" + name + "/run.sh"}, nil
 }
 
 func (e MySQL) load(ctx context.Context, at Place, name string, from Source, as mysqlMade) (Place, error) {

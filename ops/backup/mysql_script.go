@@ -13,39 +13,108 @@ if [ -z "$password" ]; then
     of MARIADB_PASSWORD MYSQL_PASSWORD; password=$value
   fi
 fi
-of MARIADB_DATABASE MYSQL_DATABASE; database=$value host= port=
+of MARIADB_DATABASE MYSQL_DATABASE; database=$value host= port= socket= tls= mode= ca= cert= key=
+`
+	// mysqlElsewhere reads what the libraries of apps read in the query of a URL.
+	mysqlElsewhere = `socket= tls= mode= verify= ca= cert= key=
+while [ -n "$query" ]; do
+  pair=${query%%&*}
+  case $query in *\&*) query=${query#*&} ;; *) query= ;; esac
+  decode "${pair#*=}"
+  case $pair in
+    socket=* | unix_socket=*) socket=$out ;;
+    ssl_mode=* | ssl-mode=* | sslmode=* | sslMode=*) mode=$out ;;
+    ssl=* | tls=* | useSSL=*)
+      case $out in
+        1 | true | True | TRUE) mode=${mode:-required} ;;
+        0 | false | False | FALSE) mode=${mode:-disabled} ;;
+        *) mode=$out ;;
+      esac ;;
+    sslverify=* | ssl_verify=*) case $out in 1 | true | True | TRUE) verify=1 ;; esac ;;
+    sslca=* | ssl_ca=* | ssl-ca=*) ca=$out ;;
+    sslcert=* | ssl_cert=* | ssl-cert=*) cert=$out ;;
+    sslkey=* | ssl_key=* | ssl-key=*) key=$out ;;
+  esac
+done
+if [ -n "$socket" ] && [ "${host:-localhost}" = localhost ]; then host=; fi
+if [ -n "$verify" ]; then
+  case $mode in '' | required) mode=verify_identity ;; esac
+fi
+if [ -n "$ca" ] && [ -z "$mode" ]; then mode=verify_ca; fi
 `
 	mysqlCommon = `if [ -n "$1" ]; then database=$1; fi
 if [ -z "$database" ]; then echo 'the environment of the container names no database' >&2; exit 64; fi
 export MYSQL_PWD="$password"
 client=$(command -v mariadb || command -v mysql) && dumper=$(command -v mariadb-dump || command -v mysqldump) ||
   { echo 'the container has no client of MariaDB or MySQL' >&2; exit 127; }
-query() {
-  "$client" --user="$user" ${host:+--host="$host"} ${port:+--port="$port"} --default-character-set=utf8mb4 --max-allowed-packet=1G \
-    --batch --raw --skip-column-names --unbuffered --binary-mode --init-command="SET SESSION sql_mode = ''" "$@"
+mode=$(printf %s "$mode" | tr A-Z_ a-z-) encrypted=
+case ${mode#ssl-mode-} in
+  '') ;;
+  disable | disabled) mode=DISABLED tls=--skip-ssl ;;
+  prefer | preferred) mode=PREFERRED ;;
+  require | required) mode=REQUIRED encrypted=1 tls='--ssl --skip-ssl-verify-server-cert' ;;
+  verify-ca) mode=VERIFY_CA encrypted=1 tls='--ssl --ssl-verify-server-cert' ;;
+  verify-full | verify-identity) mode=VERIFY_IDENTITY encrypted=1 tls='--ssl --ssl-verify-server-cert' ;;
+  *)
+    echo "the address asks for the ssl mode $mode, which is none of disabled, preferred, required, verify_ca and verify_identity" >&2
+    exit 64 ;;
+esac
+if [ -n "$mode" ]; then
+  case $("$client" --help) in *--ssl-mode*) tls=--ssl-mode=$mode encrypted= ;; esac
+fi
+bounded= session="SET SESSION sql_mode = ''"
+connected() {
+  program=$1
+  shift
+  $bounded "$program" --user="$user" ${host:+--host="$host"} ${port:+--port="$port"} ${socket:+--socket="$socket"} $tls \
+    ${ca:+--ssl-ca="$ca"} ${cert:+--ssl-cert="$cert"} ${key:+--ssl-key="$key"} --default-character-set=utf8mb4 --max-allowed-packet=1G "$@"
 }
+query() { connected "$client" --batch --raw --skip-column-names --unbuffered --binary-mode --init-command="$session" "$@"; }
 dump() {
   case $("$dumper" --version) in
     *MariaDB*) product= ;;
     *) product='--set-gtid-purged=OFF --loose-column-statistics=0' ;;
   esac
-  exec "$dumper" --user="$user" ${host:+--host="$host"} ${port:+--port="$port"} --default-character-set=utf8mb4 --max-allowed-packet=1G \
-    $product --no-tablespaces --single-transaction --quick --hex-blob --skip-triggers "$@"
+  bounded=exec
+  connected "$dumper" $product --no-tablespaces --single-transaction --quick --hex-blob --skip-triggers "$@"
 }
+if [ -n "$encrypted" ]; then # MariaDB's client goes on without when it need not verify
+  said=$(query -e "SHOW STATUS LIKE 'Ssl_cipher'") || exit
+  if [ -z "$(printf %s "${said#Ssl_cipher}" | tr -d '[:space:]')" ]; then
+    echo "the address asks for the ssl mode $mode, and the connection is not encrypted" >&2
+    exit 76
+  fi
+fi
 text() { printf "'"; printf %s "$1" | sed "s/[\\\\']/\\\\&/g"; printf "'"; }
 tick=$(printf '\140')
 ident() { printf %s "$tick"; printf %s "$1" | sed "s/$tick/$tick$tick/g"; printf %s "$tick"; }
-views() { query -e "SELECT table_name FROM information_schema.views WHERE table_schema = $(text "$1") ORDER BY table_name"; }
+is() { printf '%s = %s AND (@@lower_case_table_names > 0 OR CAST(%s AS BINARY) = %s)' "$1" "$(text "$2")" "$1" "$(text "$2")"; }
+views() { query -e "SELECT table_name FROM information_schema.views WHERE $(is table_schema "$1") ORDER BY table_name"; }
+`
+	// mysqlHistory finds out whether the rows that system-versioned tables had
+	// before can be dumped, and says what cannot.
+	mysqlHistory = `history= lacks=
+versioned=$(query -e "SELECT COUNT(*) FROM information_schema.tables WHERE $(is table_schema "$database") AND table_type = 'SYSTEM VERSIONED'") || exit
+if [ "$versioned" != 0 ]; then
+  takes=$(query -e "SHOW VARIABLES LIKE 'system_versioning_insert_history'") || exit
+  precise=$(query -e "SELECT COUNT(*) FROM information_schema.columns WHERE $(is table_schema "$database") AND generation_expression = 'ROW START' AND data_type = 'bigint'") || exit
+  case $("$dumper" --help) in *--dump-history*) history=--dump-history ;; esac
+  if [ -z "$history" ] || [ -z "$takes" ]; then lacks='mariadb-dump and the server have to be of 10.11 or newer'
+  elif [ "$precise" != 0 ]; then lacks='that of tables with transaction-precise history cannot be'; fi
+  if [ -n "$lacks" ]; then history=; fi
+fi
 `
 	// mysqlTables dumps tables without views, whose names may be odd.
-	mysqlTables = lifeline + `list=$(views "$database") || exit
+	mysqlTables = lifeline + mysqlHistory + `list=$(views "$database") || exit
 set --
 while IFS= read -r view; do
   if [ -n "$view" ]; then set -- "$@" "--ignore-table=$database.$view"; fi
 done <<END
 $list
 END
-lifeline dump "$@" "$database"
+lifeline dump $history "$@" "$database"
+`
+	mysqlLacks = mysqlHistory + `if [ -n "$lacks" ]; then echo "the history of $versioned system-versioned tables is not in the backup: $lacks"; fi
 `
 	// mysqlObjects is a function that dumps what has no rows: routines, views and
 	// triggers, in the order in which they need each other.
@@ -70,127 +139,17 @@ if [ -z "$host" ]; then
   dir=$(query -e 'SELECT @@datadir') && [ -d "$dir" ] && df -Pk "$dir" | tail -n 1
 fi
 :`
+	// mysqlAwait waits for the server of a new container. The first one, which only
+	// prepares the data, does not listen on TCP, or is a child of the entrypoint.
+	mysqlAwait = `for i in $(seq 120); do
+  if ! grep -q 'entrypoint[.]sh' /proc/1/cmdline && query --host=127.0.0.1 -e 'SELECT 1' >/dev/null 2>&1; then exit; fi
+  sleep 1
+done
+query --host=127.0.0.1 -e 'SELECT 1'
+`
 	mysqlMadeAs = `query -e "SELECT JSON_OBJECT('version', VERSION(), 'database', $(text "$database"), 'case', @@lower_case_table_names,
   'charset', (SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = $(text "$database")),
   'collation', (SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = $(text "$database")))"
-`
-	// mysqlMake are functions that make an empty database with a table for what a
-	// swap will need.
-	mysqlMake = `made() {
-  query -e "SELECT CONCAT('CHARACTER SET ', default_character_set_name, ' COLLATE ', default_collation_name) FROM information_schema.schemata WHERE schema_name = $(text "$1")"
-}
-make() {
-  query -e "CREATE DATABASE $(ident "$1") ${3:-$(made "$2")};
-    CREATE TABLE $(ident "$1").binnacle_objects (name VARCHAR(16) PRIMARY KEY, script LONGBLOB NOT NULL) COMMENT $(text "of $2")"
-}
-save() {
-  { printf 'REPLACE INTO %s.binnacle_objects VALUES (%s, X' "$(ident "$1")" "$(text "$2")"
-    printf "'"; od -An -v -tx1 | tr -d ' \n'; printf "');\n"; } | query
-}
-`
-	// mysqlMoving are functions that exchange the tables of two databases in one
-	// statement, and the objects that no statement can move one by one. Who holds a
-	// table for more than a second loses the connection: new ones wait behind us.
-	mysqlMoving = `live=$database
-named() { printf "CONCAT(CHAR(96), REPLACE(%s, CHAR(96), REPEAT(CHAR(96), 2)), CHAR(96))" "$1"; }
-patient() { query --init-command="SET SESSION sql_mode = '', lock_wait_timeout = 10" "$@"; }
-plain() {
-  query -e "SELECT CONCAT('DROP TRIGGER ', $(named trigger_schema), '.', $(named trigger_name), ';')
-    FROM information_schema.triggers WHERE trigger_schema = $(text "$1")" | patient
-}
-off() {
-  plain "$1" && query -e "SELECT CONCAT('DROP VIEW ', $(named table_schema), '.', $(named table_name), ';')
-    FROM information_schema.views WHERE table_schema = $(text "$1")
-    UNION ALL SELECT CONCAT('DROP ', routine_type, ' ', $(named routine_schema), '.', $(named routine_name), ';')
-    FROM information_schema.routines WHERE routine_schema = $(text "$1")
-    UNION ALL SELECT CONCAT('DROP EVENT ', $(named event_schema), '.', $(named event_name), ';')
-    FROM information_schema.events WHERE event_schema = $(text "$1")" | patient
-}
-on() {
-  for row in objects events; do
-    query -e "SELECT script FROM $(ident "$2").binnacle_objects WHERE name = '$row'" | query --database="$1" || return
-  done
-}
-tables() { printf %s "FROM information_schema.tables WHERE table_type <> 'VIEW' AND table_name <> 'binnacle_objects' AND table_schema"; }
-move() {
-  query -e "SET SESSION group_concat_max_len = 1073741824;
-    SELECT CONCAT('RENAME TABLE ', GROUP_CONCAT(CONCAT($(named table_schema), '.', $(named table_name), ' TO ',
-      IF(table_schema = $(text "$1"), $(text "$(ident "$2")"), $(text "$(ident "$1")")), '.', $(named table_name))
-      ORDER BY table_schema = $(text "$1") DESC, table_name SEPARATOR ', '), ';')
-    $(tables) IN ($(text "$1"), $(text "$3")) HAVING COUNT(*) > 0" | patient
-}
-exists() { query -e "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = $(text "$1")"; }
-part() {
-  query -e "SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist WHERE db = $(text "$live") AND id <> CONNECTION_ID()" |
-    query --force >/dev/null 2>&1
-}
-insist() {
-  for try in 1 2 3; do
-    (for pause in 1 2 4; do sleep $pause; part; done) & others=$!
-    "$@"; code=$?
-    { kill -9 "$others"; wait "$others"; } 2>/dev/null
-    if [ "$code" = 0 ]; then return; fi
-  done
-  return 1
-}
-complete() {
-  insist off "$live" && on "$live" "$new" &&
-    query -e "DELETE FROM $(ident "$keep").binnacle_objects WHERE name = 'swap'; DROP DATABASE $(ident "$new")"
-}
-undo() { insist off "$live" && on "$live" "$keep" && query -e "DROP DATABASE $(ident "$keep")"; }
-`
-	// mysqlSwap has all it needs in the server, so that it goes on without its
-	// client. Where it is killed with the server, the row swap of the kept database
-	// stays: the new database has its tables still, then nothing was renamed and the
-	// old objects are put back; or has none, then the new ones are put in their
-	// place. Either can be done again, which mysqlRepair does.
-	mysqlSwap = `new=$2 keep=$3 # binnacle-swapping
-had=$(exists "$live") || exit
-if [ "$had" = 0 ]; then
-  query -e "CREATE DATABASE $(ident "$live") $(made "$new")" || exit
-fi
-make "$keep" "$live" && script=$(objects "$live") && printf '%s\n' "$script" | save "$keep" objects &&
-  script=$(events "$live") && printf '%s\n' "$script" | save "$keep" events && printf %s "$new" | save "$keep" swap || exit
-if insist plain "$live" && plain "$new" && insist move "$live" "$keep" "$new"; then
-  if complete; then
-    if [ "$had" = 0 ]; then query -e "DROP DATABASE $(ident "$keep")"; echo done; else echo kept; fi
-    exit
-  fi
-  off "$live"
-  insist move "$live" "$new" "$keep"
-fi
-undo
-exit 1
-`
-	// mysqlRepair ends swaps that were killed; one that goes on is waited for.
-	mysqlRepair = `for try in $(seq 180); do
-  grep -q 'binnacle-swap[p]ing' /proc/[0-9]*/cmdline 2>/dev/null || break
-  sleep 1
-done
-kept=$(query -e "SELECT table_schema FROM information_schema.tables WHERE table_name = 'binnacle_objects' AND table_comment = $(text "of $live")") || exit
-while IFS= read -r keep; do
-  if [ -z "$keep" ]; then continue; fi
-  if ! new=$(query -e "SELECT script FROM $(ident "$keep").binnacle_objects WHERE name = 'swap'"); then
-    query -e 'DO 0' || exit
-    continue # half dropped
-  fi
-  if [ -z "$new" ]; then continue; fi
-  if [ "$(query -e "SELECT COUNT(*) $(tables) = $(text "$new")")" = 0 ]; then complete; else plain "$new" && undo; fi || exit
-done <<END
-$kept
-END
-`
-	mysqlList = `query -e "SELECT JSON_QUOTE(table_schema) FROM information_schema.tables WHERE table_name = 'binnacle_objects' AND table_comment = $(text "of $live")"
-`
-	mysqlDrop = `if [ "$2" = "$live" ]; then exit; fi
-there=$(query -e "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'binnacle_objects' AND table_schema = $(text "$2")") || exit
-if [ "$there" = 0 ]; then exit; fi
-swaps=$(query -e "SELECT COUNT(*) FROM $(ident "$2").binnacle_objects WHERE name = 'swap'") || query -e 'DO 0' || exit
-if [ "${swaps:-0}" != 0 ]; then
-  echo 'a swap into it has not ended' >&2
-  exit 65
-fi
-query -e "DROP DATABASE $(ident "$2")"
 `
 )
 
@@ -206,7 +165,8 @@ SELECT CONCAT('SELECT JSON_OBJECT(\'schema\', CONCAT(MAX(version), \'\')) FROM '
   FROM information_schema.columns WHERE table_schema = @place AND table_name = 'schema_migrations' AND column_name = 'version';
 `
 	mysqlCounts = `SELECT CONCAT('SELECT JSON_OBJECT(\'table\', ', QUOTE(table_name), ', \'rows\', COUNT(*)) FROM ',
-    CHAR(96), REPLACE(table_schema, CHAR(96), REPEAT(CHAR(96), 2)), CHAR(96), '.', CHAR(96), REPLACE(table_name, CHAR(96), REPEAT(CHAR(96), 2)), CHAR(96), ';')
+    CHAR(96), REPLACE(table_schema, CHAR(96), REPEAT(CHAR(96), 2)), CHAR(96), '.', CHAR(96), REPLACE(table_name, CHAR(96), REPEAT(CHAR(96), 2)), CHAR(96),
+    IF(table_type = 'SYSTEM VERSIONED', ' FOR SYSTEM_TIME ALL;', ';'))
   FROM information_schema.tables WHERE table_schema = @place AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND table_name <> 'binnacle_objects';
 `
 )
