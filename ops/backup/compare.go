@@ -34,7 +34,7 @@ func Compare(was, is Facts) []string {
 		}
 	}
 	for _, t := range slices.SortedFunc(slices.Values(is.Tables), func(a, b Table) int { return cmp.Compare(a.Name, b.Name) }) {
-		if _, ok := left[t.Name]; ok && !(unsure(t.Name) && same(t.Name, 0, t.Rows)) {
+		if _, ok := left[t.Name]; ok && (!unsure(t.Name) || !same(t.Name, 0, t.Rows)) {
 			out = append(out, fmt.Sprintf("%s was not there, with %d in it", t.Name, t.Rows))
 		}
 	}

@@ -294,7 +294,7 @@ func TestRedisSaysWhatIsWrong(t *testing.T) {
 		arguments []string
 		want      string
 	}{
-		{"another user", []string{"--user", "default off", "--user", "app on >x ~* +@all"}, "does not let its default user in"},
+		{"another user", []string{"--user", "default", "off", "--user", "app", "on", ">x", "~*", "+@all"}, "does not let its default user in"},
 		{"renamed commands", []string{"--rename-command", "INFO", "hidden"}, "allowed INFO"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

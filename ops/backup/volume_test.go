@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -64,7 +65,7 @@ func TestBeatsComeUntilTheyAreOver(t *testing.T) {
 			t.Errorf("%d beats in %s: %v", n, time.Since(began), err)
 		}
 		close(b.over)
-		if _, err := b.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("it ends with %v", err)
 		}
 	})
@@ -87,7 +88,7 @@ func TestVolumeCopyEndsWithItsCaller(t *testing.T) {
 				if content == "" {
 					continue
 				}
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o700); err != nil { //nolint:gosec // it is run
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o700); err != nil {
 					t.Fatal(err)
 				}
 			}
