@@ -136,6 +136,16 @@ func TestPostgresOfAnOrdinaryRole(t *testing.T) {
 	if s.content(own) != before {
 		t.Error("discarding has taken the data that is there")
 	}
+	s.Database = "postgres" // is of the other provider
+	kept, _ := s.dump()
+	if _, err := s.engine.Load(t.Context(), s.Place, "binnacle_restore_1", kept); err != nil {
+		t.Fatal(err)
+	}
+	const locales = `SELECT count(DISTINCT (datlocprovider, daticulocale, datcollate, datctype)) FROM pg_database WHERE datname IN ('postgres', 'binnacle_restore_1') AND datlocprovider = 'i'`
+	if got := s.psql("postgres", locales); got != "1" {
+		t.Errorf("%s locales", got)
+	}
+	s.discard("binnacle_restore_1")
 }
 
 // What a superuser owned, and who is not there, cannot be had back by an ordinary role:

@@ -112,7 +112,7 @@ SELECT jsonb_build_object(
     || CASE j->>'datlocprovider'
       WHEN 'c' THEN ' LOCALE_PROVIDER libc'
       WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(j->>'datlocale', j->>'daticulocale'))
-        || coalesce(format(' ICU_RULES %L', j->>'daticurules'), '')
+        || coalesce(' ICU_RULES ' || quote_literal(j->>'daticurules'), '')
       WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', j->>'datlocale')
       ELSE '' END,
   'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = dattablespace),
