@@ -240,8 +240,9 @@ func (s *sqliteSession) hold(pauses bool) (log int64, err error) {
 }
 
 const (
-	// sqliteTries is how often a transaction is begun.
-	sqliteTries = 50
+	// sqliteTries is how often a transaction is begun: enough where commits come as
+	// fast as looks, and others cannot be made to pause.
+	sqliteTries = 200
 	// sqliteFreeTries are those that disturb nobody.
 	sqliteFreeTries = 5
 )
