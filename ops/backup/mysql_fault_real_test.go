@@ -3,19 +3,24 @@
 package backup_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"binnacle/ops"
 	"binnacle/ops/backup"
 )
 
 // faultyClient is a client that goes wrong at the calls from $1 to $2: it is
-// refused, or does all it was told and loses the answer.
+// refused, or does all it was told and loses the answer; or somebody locks a table
+// just before it, who is not connected to the database.
 const faultyClient = `cat >/usr/local/sbin/mariadb <<'END'
 #!/bin/sh
 exec 9>/tmp/calls.lock; flock 9
@@ -24,6 +29,11 @@ exec 9>&-
 read -r from to how </tmp/fault
 if [ $calls -lt $from ] || [ $calls -gt $to ]; then exec /usr/bin/mariadb "$@"; fi
 if [ "$how" = lost ]; then /usr/bin/mariadb "$@" >/dev/null; echo 'ERROR 2013 (HY000): Lost connection to server during query' >&2; exit 1; fi
+if [ "$how" = locked ]; then
+  /usr/bin/mariadb -uroot -e 'LOCK TABLES Small.orders WRITE; SELECT SLEEP(900)' >/dev/null 2>&1 &
+  sleep 1
+  exec /usr/bin/mariadb "$@"
+fi
 echo 'ERROR 1040 (HY000): Too many connections' >&2
 exit 1
 END
@@ -50,24 +60,33 @@ const smallSchema = "CREATE TABLE orders (id INT PRIMARY KEY, note TEXT); CREATE
 	"CREATE TRIGGER touch BEFORE UPDATE ON orders FOR EACH ROW SET NEW.note = 'new';\n" +
 	"CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01' DO SET @x = 1;\n"
 
-// Every call of the client in a swap fails, one after another: once, or from then
+const oldSchema = "DROP TRIGGER touch; UPDATE orders SET note = 'old'; DELETE FROM `li nes`; DROP VIEW seen; DROP TABLE only_new;\n" +
+	"CREATE TABLE only_old (id INT PRIMARY KEY); INSERT INTO only_old VALUES (7); CREATE TRIGGER late BEFORE DELETE ON orders FOR EACH ROW SET @x = 1"
+
+// startSmall is a server with a small database that has changed since its backup,
+// and one beside it whose name differs in case alone.
+func startSmall(t *testing.T) (s *server, kept *archive, good, old string) {
+	t.Helper()
+	s = startMySQL(t)
+	s.sql("other", "CREATE DATABASE `Small` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; CREATE DATABASE `small`")
+	s.sql("small", "CREATE TABLE orders (id INT PRIMARY KEY); CREATE TRIGGER touch BEFORE UPDATE ON orders FOR EACH ROW SET @x = 2; CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01' DO SET @x = 2; CREATE VIEW seen AS SELECT 1")
+	s.Database = "Small"
+	s.sql(s.Database, smallSchema)
+	good = s.everything(s.Place, "--events")
+	kept, _ = s.dump()
+	s.sql(s.Database, oldSchema)
+	return s, kept, good, s.everything(s.Place, "--events")
+}
+
+// Calls of the client in a swap fail, one after another: once, or from then
 // on until people have put the server right; refused, or with its answer lost.
 // Afterwards all is old or all is new, as was told, and what was old is there.
 func TestMySQLSwapsWithAFaultyClient(t *testing.T) {
-	s := startMySQL(t)
-	const small, sibling = "Small", "small"
-	s.sql("other", "CREATE DATABASE `Small` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; CREATE DATABASE `small`")
-	s.Database = small
-	s.sql(small, smallSchema)
-	s.sql(sibling, "CREATE TABLE orders (id INT PRIMARY KEY); CREATE TRIGGER touch BEFORE UPDATE ON orders FOR EACH ROW SET @x = 2; CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01' DO SET @x = 2; CREATE VIEW seen AS SELECT 1")
+	s, kept, good, old := startSmall(t)
 	beside := s.Place
-	beside.Database = sibling
+	beside.Database = "small"
 	untouched := s.everything(beside, "--events")
-	good := s.everything(s.Place, "--events")
-	kept, _ := s.dump()
-	makeOld := "UPDATE orders SET note = 'old'; DELETE FROM `li nes`; DROP VIEW seen; DROP TRIGGER touch; DROP TABLE only_new; CREATE TABLE only_old (id INT PRIMARY KEY); INSERT INTO only_old VALUES (7); CREATE TRIGGER late BEFORE DELETE ON orders FOR EACH ROW SET @x = 1"
-	s.sql(small, makeOld)
-	old, oldRows := s.everything(s.Place, "--events"), s.everything(s.Place, "--skip-triggers", "--skip-routines")
+	oldRows := s.everything(s.Place, "--skip-triggers", "--skip-routines")
 	before := s.Place
 	before.Database = "binnacle_before_1"
 	ends := map[string]int{}
@@ -106,7 +125,7 @@ func TestMySQLSwapsWithAFaultyClient(t *testing.T) {
 			if rows := s.everything(before, "--skip-triggers", "--skip-routines"); rows != oldRows {
 				t.Fatalf("%s: what is kept differs: %s", what, firstDifference(rows, oldRows))
 			}
-			s.sql(small, makeOld)
+			s.sql(s.Database, oldSchema)
 			if s.everything(s.Place, "--events") != old {
 				t.Fatal("not the same old data")
 			}
@@ -120,17 +139,60 @@ func TestMySQLSwapsWithAFaultyClient(t *testing.T) {
 		}
 		return reached
 	}
-	for n := 1; try(n, n, "refused"); n++ {
+	step := 6
+	if os.Getenv("EVERY_FAULT") != "" { // takes eight minutes
+		step = 1
 	}
-	for n := 1; try(n, n, "lost"); n++ {
-	}
-	for n := 2; try(n, 1<<30, "refused"); n += 3 {
-	}
-	for n := 2; try(n, n+7, "lost"); n += 3 {
+	for _, fault := range []struct {
+		calls int
+		how   string
+	}{{1, "refused"}, {1, "lost"}, {1 << 30, "refused"}, {8, "lost"}} {
+		for n := 1 + rand.IntN(step); try(n, n+fault.calls-1, fault.how); n += step {
+		}
 	}
 	t.Logf("%v", ends)
 	if s.everything(beside, "--events") != untouched {
 		t.Error("a database whose name differs in case alone was changed")
+	}
+}
+
+// Somebody locks a table for good after the tables were exchanged: it goes neither
+// on nor back, nothing is dropped, and it is put right once the lock is gone.
+func TestMySQLSwapsBehindALock(t *testing.T) {
+	s, kept, good, old := startSmall(t)
+	for from := range strings.FieldsSeq(cmp.Or(os.Getenv("LOCK_BEFORE"), "18")) {
+		call, err := strconv.Atoi(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := s.engine.Load(t.Context(), s.Place, "binnacle_restore_1", kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		s.fault(call, call, "locked")
+		_, err = s.engine.Swap(t.Context(), s.Place, loaded, "binnacle_before_1")
+		unsure := s.engine.Discard(t.Context(), s.Place, "binnacle_restore_1")
+		t.Logf("locked before call %d: %d calls in %s: %.200v; %.200v", call, s.calls(), time.Since(began), err, unsure)
+		if err == nil || unsure == nil {
+			t.Error("nobody says that it is not done")
+		}
+		s.sql("other", "SELECT CONCAT('KILL ', id) INTO @kill FROM information_schema.processlist WHERE info LIKE '%SLEEP(900)' AND id <> CONNECTION_ID(); EXECUTE IMMEDIATE @kill")
+		left := s.leftovers()
+		now := s.everything(s.Place, "--events")
+		t.Logf("new: %t, left %v", now == good, left)
+		if now != old && now != good {
+			t.Fatalf("neither the old data nor the new: %s; %s", firstDifference(now, old), firstDifference(now, good))
+		}
+		if now == good {
+			if rows := s.sql("binnacle_before_1", "SELECT * FROM only_old; SELECT DISTINCT note FROM orders"); rows != "7\nold" {
+				t.Fatalf("what was there is not kept: %q", rows)
+			}
+			s.sql(s.Database, oldSchema)
+		}
+		for _, name := range append(left, "binnacle_restore_1") {
+			s.discard(name)
+		}
 	}
 }
 
@@ -169,5 +231,40 @@ func TestMySQLKeepsTheHistory(t *testing.T) {
 		return strings.Contains(line, "history of 3 system-versioned tables is not in the backup")
 	}) {
 		t.Error("does not tell that the history is not dumped")
+	}
+}
+
+// Older servers that are killed in a statement that renames many tables leave it
+// half done.
+func TestMySQLHalfARenameIsPutBack(t *testing.T) {
+	s, kept, _, old := startSmall(t)
+	for _, half := range []string{
+		"RENAME TABLE Small.orders TO binnacle_before_1.orders",
+		"RENAME TABLE Small.orders TO binnacle_before_1.orders, Small.`li nes` TO binnacle_before_1.`li nes`, Small.only_old TO binnacle_before_1.only_old, binnacle_restore_1.orders TO Small.orders",
+		"RENAME TABLE binnacle_before_1.binnacle_swap TO binnacle_restore_1.binnacle_swap, Small.orders TO binnacle_before_1.orders, Small.`li nes` TO binnacle_before_1.`li nes`, Small.only_old TO binnacle_before_1.only_old, " +
+			"binnacle_restore_1.orders TO Small.orders, binnacle_restore_1.only_new TO Small.only_new",
+	} {
+		loaded, err := s.engine.Load(t.Context(), s.Place, "binnacle_restore_1", kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.fault(13, 1<<30, "refused") // after the triggers are gone, before the tables are exchanged
+		if _, err := s.engine.Swap(t.Context(), s.Place, loaded, "binnacle_before_1"); err == nil {
+			t.Fatal("swaps without a server")
+		}
+		s.calls()
+		s.sql("other", half)
+		for _, name := range []string{"binnacle_restore_1", "binnacle_before_1"} {
+			if err := s.engine.Discard(t.Context(), s.Place, name); err == nil {
+				t.Errorf("drops %s in the midst of a swap", name)
+			}
+		}
+		if left := s.leftovers(); !slices.Equal(left, []string{"binnacle_restore_1"}) {
+			t.Errorf("left %v", left)
+		}
+		if now := s.everything(s.Place, "--events"); now != old {
+			t.Fatalf("%s: the old data is not back: %s", half, firstDifference(now, old))
+		}
+		s.discard("binnacle_restore_1")
 	}
 }
