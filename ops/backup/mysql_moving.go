@@ -206,8 +206,8 @@ if [ "$left" = 0 ]; then
   if [ "$there" = 0 ]; then echo done; else echo undone; fi
   exit
 fi
-ended=$(query -e "SELECT COUNT(*) FROM $(ident "$keep").binnacle_objects WHERE name = 'done'") || exit
-if [ "$ended" = 1 ]; then echo kept; else echo undone; fi
+ended=$(query -e "SELECT COUNT(*) FROM $(ident "$keep").binnacle_objects WHERE name = 'done'") && there=$(count "$new") || exit
+if [ "$ended" = 1 ] && [ "$there" = 0 ]; then echo kept; else echo undone; fi
 `
 	mysqlList = `kept 'JSON_QUOTE(table_schema)'
 `
