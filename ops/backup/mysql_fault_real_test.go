@@ -139,7 +139,7 @@ func TestMySQLSwapsWithAFaultyClient(t *testing.T) {
 		}
 		return reached
 	}
-	step := 6
+	step := 12
 	if os.Getenv("EVERY_FAULT") != "" { // takes eight minutes
 		step = 1
 	}
