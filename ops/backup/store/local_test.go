@@ -174,9 +174,9 @@ func TestLocalTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestLocalFolders(t *testing.T) {
-	o := Options{Dir: "/work/shop", Home: "/home/ann", Default: "/home/ann/.local/share/binnacle/backups"}
+	o := Options{Dir: "/projects/shop", Home: "/home/ann", Default: "/home/ann/.local/share/binnacle/backups"}
 	for path, want := range map[string]string{
-		"": o.Default, "kept": "/work/shop/kept", "../kept/": "/work/kept", "~/kept": "/home/ann/kept", "/mnt/disk": "/mnt/disk",
+		"": o.Default, "kept": "/projects/shop/kept", "../kept/": "/projects/kept", "~/kept": "/home/ann/kept", "/mnt/disk": "/mnt/disk",
 	} {
 		objects, err := newLocal(config.Store{Type: config.LocalStore, Path: path}, o)
 		if err != nil || objects.root != want {
