@@ -112,7 +112,7 @@ func TestDetailsAreReadOnce(t *testing.T) {
 		w := New(connectTo(m), r.emit, Options{Jitter: exactly})
 		w.Start(t.Context(), "vm1")
 		defer w.Close()
-		time.Sleep(10 * containersEvery)
+		time.Sleep(10*containersEvery + containersEvery/2) // not while it lists: it might see the start before it is told
 		if n := m.count("inspect"); n != 50 {
 			t.Errorf("%d inspections", n)
 		}
