@@ -63,9 +63,11 @@ func (f *Forward) relay(ctx context.Context, from net.Conn) {
 	to, err := new(net.Dialer).DialContext(ctx, "tcp", f.to)
 	if err != nil {
 		_ = from.Close()
-		f.mu.Lock()
-		f.err = err
-		f.mu.Unlock()
+		if ctx.Err() == nil { // else it was closed meanwhile
+			f.mu.Lock()
+			f.err = err
+			f.mu.Unlock()
+		}
 		return
 	}
 	if !f.keep(ctx, from, to) {
