@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -62,12 +63,12 @@ func (f *Forward) accept(ctx context.Context) {
 func (f *Forward) relay(ctx context.Context, from net.Conn) {
 	to, err := new(net.Dialer).DialContext(ctx, "tcp", f.to)
 	if err != nil {
-		_ = from.Close()
-		if ctx.Err() == nil { // else it was closed meanwhile
+		if !errors.Is(err, context.Canceled) { // else it was closed meanwhile
 			f.mu.Lock()
 			f.err = err
 			f.mu.Unlock()
 		}
+		_ = from.Close()
 		return
 	}
 	if !f.keep(ctx, from, to) {
