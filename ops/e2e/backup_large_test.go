@@ -24,7 +24,7 @@ func TestALargeDatabaseTakesLittle(t *testing.T) {
 	if _, err := osexec.LookPath("zstd"); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("zstd is not installed")
 	}
-	megabytes, wanted := 200, 0.6 // machines of CI are shared
+	megabytes, wanted := 200, 0.3 // a few seconds, on a shared machine: only what is far off shows
 	if gigabytes, err := strconv.Atoi(os.Getenv("BINNACLE_BENCH_GB")); err == nil {
 		megabytes, wanted = 1000*gigabytes, 0.85
 	}
