@@ -162,12 +162,12 @@ lifeline() {
 // brief is a line without the preparations of its script; the transcript has them.
 func brief(line command.Line) string {
 	text := line.String()
-	start, script, found := strings.Cut(text, " sh -c ")
+	start, script, found := strings.Cut(text, "sh -c ")
 	last := strings.LastIndexByte(script, '\n')
 	if !found || last < 0 {
 		return text
 	}
-	return start + " sh -c '… " + script[last+1:]
+	return start + "sh -c '… " + script[last+1:]
 }
 
 // uncut is a context for a command that is short and must not go on behind the

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"binnacle/ops/command"
 )
 
 // TestVolumeNamesAreThoseOfTheManifest holds that names which JSON cannot keep are
@@ -120,5 +122,19 @@ func TestVolumeCopyEndsWithItsCaller(t *testing.T) {
 				t.Errorf("docker was told %q, %v", log, err)
 			}
 		})
+	}
+}
+
+// An error names what ran and on what, not a script of a page.
+func TestBriefLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"docker exec db sh -c 'one\ntwo\nthree' sh app": "docker exec db sh -c '… three' sh app",
+		"sh -c 'one\ntwo' sh shop-db /srv":              "sh -c '… two' sh shop-db /srv",
+		"docker cp db:/srv -":                           "docker cp db:/srv -",
+		"sh -c 'one' sh":                                "sh -c 'one' sh",
+	} {
+		if got := brief(command.New(line)); got != want {
+			t.Errorf("%q is shown as %q, want %q", line, got, want)
+		}
 	}
 }
